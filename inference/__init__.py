@@ -1,0 +1,1 @@
+"""Evidence in, belief out: the floor that the site and the training share."""

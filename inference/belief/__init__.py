@@ -1,0 +1,1 @@
+"""What votes and networks together say of a galaxy."""

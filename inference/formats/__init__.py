@@ -1,0 +1,1 @@
+"""The files that all three packages agree on."""

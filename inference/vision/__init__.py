@@ -1,0 +1,1 @@
+"""Pixels: decoding pictures and, later, what networks say of them."""

@@ -1,0 +1,81 @@
+"""What runs in the decoding child: pictures in on standard input, renditions out.
+
+`python -m inference.vision.decoding MEMORY_MB TIMEOUT_S PARENT_ID`; see decoder.py.
+"""
+
+import os
+import sys
+from dataclasses import asdict
+from typing import Any
+
+from inference.vision import wire
+from inference.vision.confinement import allow_cpu, confine
+from inference.vision.images import read_picture
+from inference.vision.picture import Picture, PictureRefused
+from inference.vision.renditions import Rendition, Renditions, render
+
+# The parent stops a slow picture by the clock; this ends it where the parent is stopped itself.
+_CPU_GRACE_S = 5.0
+
+
+def main() -> None:
+    """Answer until the input ends."""
+    memory_mb, timeout_s, parent_id = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a library prints must not end up between the replies
+    confine(memory_mb=memory_mb, parent_id=parent_id)
+    answer: bytes | None = wire.packed({"ready": True})
+    while answer is not None:
+        replies.write(answer)
+        replies.flush()
+        allow_cpu(timeout_s + _CPU_GRACE_S)
+        answer = _next_answer(memory_mb)
+
+
+def _next_answer(memory_mb: int) -> bytes | None:
+    try:
+        request = wire.received(sys.stdin.buffer)
+        if request is None:
+            return None
+        (content,) = request[1]
+        picture = read_picture(content)
+        return _answer(picture, render(picture))
+    except PictureRefused as refusal:
+        return wire.packed({"refused": str(refusal)})
+    except MemoryError:
+        return wire.packed(
+            {
+                "refused": f"The picture needs more than {memory_mb:,} MB of memory to decode: "
+                f"make a smaller cutout, or scale the picture down."
+            }
+        )
+
+
+def _answer(picture: Picture, renditions: Renditions) -> bytes:
+    three = (renditions.display, renditions.thumbnail, renditions.stamp)
+    factor = renditions.display.width_px / picture.width_px
+    sky = None if picture.sky is None else asdict(picture.sky.resized(factor))
+    facts = {
+        "format": picture.format,
+        "width_px": picture.width_px,
+        "height_px": picture.height_px,
+        "sky": sky,
+        "filled_share": picture.filled_share,
+        "notes": picture.notes,
+    }
+    described = [_described(rendition) for rendition in three]
+    return wire.packed(
+        {"facts": facts, "renditions": described}, [rendition.content for rendition in three]
+    )
+
+
+def _described(rendition: Rendition) -> dict[str, Any]:
+    return {
+        "sha256": rendition.sha256,
+        "width_px": rendition.width_px,
+        "height_px": rendition.height_px,
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""Rows for tests: each function makes one, with everything that it needs."""
+
+import itertools
+import uuid
+from typing import Any
+
+from inference.formats.tree import Tree, load_built_in
+from webapp.accounts.identity import Identity
+from webapp.accounts.models import Role, User, Volunteer
+from webapp.classifications import services
+from webapp.classifications.models import Handout
+from webapp.classifications.services import Recorded
+from webapp.classifications.shown import Shown
+from webapp.consensus.services import admit_next_chunk
+from webapp.subjects.models import SetLink, Subject, SubjectSet
+from webapp.workflows.models import Status, TreeVersion, Workflow
+
+_numbers = itertools.count(1)
+
+
+def tree_version(tree: Tree | None = None) -> TreeVersion:
+    """A published tree; the three-class tree unless another is given."""
+    tree = tree or load_built_in("three-class")
+    return TreeVersion.objects.get_or_create(
+        sha256=tree.sha256,
+        defaults={
+            "key": tree.key,
+            "title": tree.title,
+            "document": tree.to_json(),
+            "n_answers": tree.n_answers,
+            "n_questions": tree.n_questions,
+        },
+    )[0]
+
+
+def workflow(
+    *, tree: Tree | None = None, n_subjects: int = 0, status: Status = Status.LIVE, **fields: Any
+) -> Workflow:
+    """A live campaign with its own set of galaxies, all in the queue."""
+    from django.utils import timezone  # noqa: PLC0415
+
+    number = next(_numbers)
+    fields.setdefault("rule", {"format": 1, "votes": 3, "artifact": None})
+    made = Workflow.objects.create(
+        slug=f"campaign-{number}",
+        name=f"Campaign {number}",
+        tree=tree_version(tree),
+        status=status,
+        launched_at=None if status == Status.DRAFT else timezone.now(),
+        **fields,
+    )
+    if n_subjects:
+        link(made, subjects(n_subjects)[0].subject_set)
+    return made
+
+
+def subjects(count: int, subject_set: SubjectSet | None = None) -> list[Subject]:
+    """Galaxies of one set, without pictures on disk."""
+    number = next(_numbers)
+    subject_set = subject_set or SubjectSet.objects.create(slug=f"set-{number}", name=f"Set {number}")
+    made = Subject.objects.bulk_create(
+        Subject(
+            subject_set=subject_set,
+            survey_id=f"G{number}-{index}",
+            original_name=f"{index}.png",
+            original_sha256=f"{index:064x}",
+            original_format="png",
+            display_sha256=f"{index:064x}",
+            thumbnail_sha256=f"{index:064x}",
+            stamp_sha256=f"{index:064x}",
+            width_px=424,
+            height_px=424,
+        )
+        for index in range(count)
+    )
+    SubjectSet.objects.filter(pk=subject_set.pk).update(version=subject_set.version + 1)
+    subject_set.refresh_from_db()
+    return made
+
+
+def link(workflow: Workflow, subject_set: SubjectSet) -> SetLink:
+    """A set in a campaign, its galaxies in the queue."""
+    made = SetLink.objects.create(workflow=workflow, subject_set=subject_set)
+    while admit_next_chunk():
+        pass
+    return made
+
+
+def user(name: str = "alice", role: Role = Role.VOLUNTEER) -> User:
+    """An account; alice, bob and charlie are volunteers unless told otherwise."""
+    is_admin = role == Role.ADMIN
+    return User.objects.create_user(
+        name, f"{name}@example.org", "a long password", role=role, is_staff=is_admin,
+        is_superuser=is_admin,
+    )  # fmt: skip
+
+
+def visitor(user: User | None = None) -> Identity:
+    """Somebody who may classify: a new browser, or a user in a new browser."""
+    return Identity(user=user, browser=uuid.uuid4())
+
+
+def shown(identity: Identity, workflow: Workflow) -> Shown:
+    """The next galaxy, handed to somebody."""
+    handed = services.hand_out(identity=identity, workflow=workflow)
+    assert handed
+    return Shown.of(handed[0])
+
+
+def shown_subject(identity: Identity, workflow: Workflow, subject: Subject) -> Shown:
+    """This very galaxy, handed to somebody."""
+    made = Handout.objects.create(
+        holder=identity.holder, workflow=workflow, subject=subject, tree=workflow.tree,
+        stream="random",
+    )  # fmt: skip
+    made.refresh_from_db()
+    return Shown.of(made)
+
+
+def classification(
+    identity: Identity, workflow: Workflow, subject: Subject, path: list[int] | None = None
+) -> Recorded:
+    """A stored classification of this galaxy; the tree's first answer unless told otherwise."""
+    return services.record_classification(
+        identity=identity,
+        uuid=uuid.uuid4(),
+        shown=shown_subject(identity, workflow, subject),
+        path=[0] if path is None else path,
+    )
+
+
+def volunteer(identity: Identity) -> Volunteer:
+    """The row that somebody's first classification made."""
+    return Volunteer.objects.get(uuid=identity.holder)

@@ -1,0 +1,26 @@
+"""The site's settings for tests: a database server of their own, files in a temporary folder."""
+
+import os
+import tempfile
+from pathlib import Path
+
+# pytest's first process starts the server and makes the folder (tests/conftest.py); its workers
+# inherit both. mypy reads this file without them.
+os.environ.setdefault("VAR_DIR", tempfile.gettempdir() + "/tuning-fork-types")
+
+from webapp.settings import *  # noqa: E402, F403
+from webapp.settings import STORAGES, VAR_DIR, _database  # noqa: E402
+
+SECRET_KEY = "only for tests"  # noqa: S105
+DATABASES = {"default": _database(os.environ.get("TEST_DATABASE_URL", "postgresql:///none"))}
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+CELERY_TASK_ALWAYS_EAGER = True
+STORAGES = STORAGES | {
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+}
+ACCOUNT_RATE_LIMITS = False
+MEDIA_ROOT = Path(VAR_DIR) / "media" / "public"
+LEASE_S = 2
+BEAT_EVERY_S = 1
+WHITENOISE_AUTOREFRESH = True

@@ -1,0 +1,1 @@
+"""The Django site: pages, workers and everything that is stored."""

@@ -1,0 +1,1 @@
+"""Who somebody is: users, volunteers with or without an account, roles."""

@@ -1,0 +1,205 @@
+"""Which galaxy next, and what a volunteer has done."""
+
+import random
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from webapp.accounts.identity import Identity
+from webapp.accounts.models import Volunteer
+from webapp.classifications.models import Classification, Handout, Standing
+from webapp.consensus.models import Progress, Queue, Stream
+from webapp.subjects.models import Subject
+from webapp.workflows.models import Status, Workflow
+
+WINDOW = 64  # rows of the queue that one look may skip
+MOSAIC = 36  # galaxies at the head of a campaign's page
+
+
+class Repeat(StrEnum):
+    """Why an answer to the galaxy shown will not count; the first that is true is said."""
+
+    FINISHED = "finished"
+    SAW_ALL = "saw_all"
+    RETIRED = "retired"
+    SEEN = "seen"
+
+
+@dataclass(frozen=True)
+class Pick:
+    """A galaxy to show.
+
+    Attributes:
+        score: its sort key in the stream.
+        repeat: set if an answer will not count, because nothing else was left.
+    """
+
+    subject_id: int
+    stream: Stream
+    score: float | None
+    repeat: Repeat | None = None
+
+
+# "Own" rows of the person, and the galaxies that wait in another tab of theirs.
+_UNSEEN = """
+    NOT EXISTS (
+        SELECT FROM classifications_standing seen
+        WHERE seen.subject_id = waiting.subject_id AND seen.workflow_id = waiting.workflow_id
+          AND seen.state <> 'cleared'
+          AND seen.volunteer_id IN (
+              SELECT id FROM accounts_volunteer WHERE uuid = %(holder)s OR user_id = %(user)s))
+    AND NOT EXISTS (
+        SELECT FROM classifications_handout shown
+        WHERE shown.holder = %(holder)s AND shown.workflow_id = waiting.workflow_id
+          AND shown.subject_id = waiting.subject_id AND shown.uuid IS DISTINCT FROM %(except)s)
+"""
+
+# A bounded look at the queue from a point on: this is what nearly every request needs, once.
+_LOOK = f"""
+    SELECT subject_id, sort_key FROM (
+        SELECT subject_id, workflow_id, sort_key FROM consensus_queue
+        WHERE workflow_id = %(workflow)s AND stream = %(stream)s AND sort_key >= %(from)s
+        ORDER BY sort_key LIMIT {WINDOW}
+    ) waiting
+    WHERE {_UNSEEN} ORDER BY sort_key LIMIT 1
+"""  # noqa: S608 - constants
+
+# All of it, for somebody who has seen nearly everything: exact, and never needed by a newcomer.
+_SEARCH = f"""
+    SELECT subject_id, sort_key FROM consensus_queue waiting
+    WHERE workflow_id = %(workflow)s AND stream = %(stream)s AND {_UNSEEN}
+    LIMIT 1
+"""  # noqa: S608 - constants
+
+# Nothing new is left: any galaxy of the campaign, whose answer will not count.
+_ANY = """
+    SELECT subject_id, NULL FROM consensus_consensus
+    WHERE workflow_id = %(workflow)s AND retired_reason <> 'withdrawn' AND subject_id >= (
+        SELECT min(subject_id) + floor(%(from)s * (max(subject_id) - min(subject_id) + 1))::bigint
+        FROM consensus_consensus WHERE workflow_id = %(workflow)s)
+    ORDER BY subject_id LIMIT 1
+"""
+
+
+def next_subject(
+    *, workflow: Workflow, identity: Identity, answered: uuid.UUID | None = None
+) -> Pick | None:
+    """Choose a galaxy that this person has not seen; one they have only if there is no other.
+
+    The cost depends neither on the number of galaxies nor on how many this person has seen, until
+    they have seen nearly all.
+
+    Args:
+        answered: the handout that was just answered, which holds its galaxy no longer.
+
+    Returns:
+        None if the campaign has no galaxies.
+    """
+    values = {
+        "workflow": workflow.pk,
+        "stream": Stream.RANDOM,
+        "holder": identity.holder,
+        "user": identity.user.pk if identity.user else None,
+        "except": answered,
+        "from": random.random(),  # noqa: S311 - which galaxy comes next is no secret
+    }
+    if workflow.status != Status.FINISHED:
+        for query, start in ((_LOOK, values["from"]), (_LOOK, 0.0), (_SEARCH, 0.0)):
+            if found := _first(query, values | {"from": start}):
+                return Pick(found[0], Stream.RANDOM, found[1])
+    found = _first(_ANY, values)
+    if found is None:
+        return None
+    return Pick(found[0], Stream.RANDOM, None, _why_repeat(workflow))
+
+
+def _first(query: str, values: dict[str, object]) -> tuple[int, float | None] | None:
+    with connection.cursor() as cursor:
+        cursor.execute(query, values)
+        return cursor.fetchone()
+
+
+def _why_repeat(workflow: Workflow) -> Repeat:
+    if workflow.status == Status.FINISHED:
+        return Repeat.FINISHED
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM consensus_queue WHERE workflow_id = %s)", [workflow.pk]
+        )
+        row = cursor.fetchone()
+    return Repeat.SAW_ALL if row and row[0] else Repeat.FINISHED
+
+
+def live_handout(*, identity: Identity, handout: uuid.UUID) -> Handout | None:
+    """Return a galaxy that was handed to this person and is not answered yet."""
+    since = timezone.now() - timedelta(seconds=settings.HANDOUT_EXPIRES_S)
+    return (
+        Handout.objects.filter(uuid=handout, holder=identity.holder, shown_at__gte=since)
+        .select_related("subject", "workflow__tree", "tree")
+        .first()
+    )
+
+
+def classifications_of(identity: Identity) -> QuerySet[Classification]:
+    """Return everything that this person has classified, newest first."""
+    return (
+        Classification.objects.filter(volunteer__in=own_ids(identity))
+        .select_related("subject", "workflow", "tree", "standing")
+        .order_by("-pk")
+    )
+
+
+def own_ids(identity: Identity) -> list[int]:
+    """Return the ids of all rows that are this person's."""
+    own = Volunteer.objects.filter(uuid=identity.holder)
+    if identity.user:
+        own = own | Volunteer.objects.filter(user=identity.user)
+    return list(own.values_list("pk", flat=True))
+
+
+def repeat_of(*, handout: Handout, identity: Identity) -> Repeat | None:
+    """Return why an answer to this galaxy will not count, or None if it will."""
+    workflow = handout.workflow
+    if workflow.status == Status.FINISHED:
+        return Repeat.FINISHED
+    is_retired = not Queue.objects.filter(
+        workflow=workflow, subject_id=handout.subject_id
+    ).exists()
+    is_seen = (
+        Standing.objects.filter(
+            workflow=workflow, subject_id=handout.subject_id, volunteer__in=own_ids(identity)
+        )
+        .exclude(state=Standing.State.CLEARED)
+        .exists()
+    )
+    if not is_retired and not is_seen:
+        return None
+    other = next_subject(workflow=workflow, identity=identity)
+    if other is None or other.repeat:
+        return other.repeat if other and other.repeat else Repeat.SAW_ALL
+    return Repeat.RETIRED if is_retired else Repeat.SEEN
+
+
+def campaigns() -> list[Workflow]:
+    """Return the campaigns that everybody may see, the live ones first."""
+    order = {Status.LIVE: 0, Status.PAUSED: 1, Status.FINISHED: 2}
+    found = Workflow.objects.public().select_related("tree", "progress")
+    return sorted(found, key=lambda workflow: (order[Status(workflow.status)], workflow.pk))
+
+
+def progress(workflow: Workflow) -> Progress | None:
+    """Return how far a campaign was when beat last summed it."""
+    return Progress.objects.filter(workflow=workflow).first()
+
+
+def mosaic(workflow: Workflow) -> list[Subject]:
+    """Return some galaxies for the head of a campaign's page."""
+    return list(
+        Subject.objects.filter(subject_set__links__workflow=workflow).order_by("pk")[:MOSAIC]
+    )

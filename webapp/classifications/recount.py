@@ -1,0 +1,131 @@
+"""Computing tallies anew from the votes, to prove the stored ones or to repair them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+
+from webapp.consensus import services as consensus
+from webapp.consensus import tally
+from webapp.consensus.models import Consensus
+from webapp.workflows.models import TreeVersion, Workflow
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A stored number that the votes do not give."""
+
+    subject_id: int
+    what: str
+    stored: object
+    recomputed: object
+
+    def __str__(self) -> str:
+        return (
+            f"galaxy {self.subject_id}: {self.what} stored {self.stored}, "
+            f"recomputed {self.recomputed}"
+        )
+
+
+_PATHS = """
+    SELECT standing.subject_id, classification.tree_id, classification.path, count(*)
+    FROM classifications_standing standing
+    JOIN classifications_classification classification
+      ON classification.id = standing.classification_id
+    WHERE standing.workflow_id = %s AND standing.subject_id = ANY(%s)
+      AND standing.state = 'counted'
+    GROUP BY 1, 2, 3
+"""
+
+
+def fill(workflow: Workflow, tallies: Sequence[Consensus]) -> None:
+    """Set the counts of these rows, in memory, to what the votes give on the campaign's axis."""
+    axis = workflow.tree.tree
+    for row in tallies:
+        row.votes, row.asked, row.n_classifications = [0] * axis.n_answers, [0] * axis.n_questions, 0
+    by_subject = {row.subject_id: row for row in tallies}
+    with connection.cursor() as cursor:
+        cursor.execute(_PATHS, [workflow.pk, list(by_subject)])
+        found = cursor.fetchall()
+    trees = {tree.pk: tree.tree for tree in TreeVersion.objects.filter(pk__in={r[1] for r in found})}
+    for subject_id, tree_id, path, n_people in found:
+        row = by_subject[subject_id]
+        answers, questions = tally.counted(path, trees[tree_id], axis)
+        tally.add(row.votes, answers * n_people)
+        tally.add(row.asked, questions * n_people)
+        row.n_classifications += n_people
+
+
+def repair_locked(workflow: Workflow, tallies: Sequence[Consensus]) -> None:
+    """Recompute locked tallies, and judge them anew."""
+    fill(workflow, tallies)
+    consensus.put_tallies(workflow=workflow, tallies=tallies)
+
+
+def repair_subjects(workflow: Workflow, subject_ids: Sequence[int]) -> None:
+    """Lock the tallies of these galaxies in order, recompute and judge them."""
+    with transaction.atomic():
+        rows = Consensus.objects.filter(workflow=workflow, subject_id__in=subject_ids)
+        repair_locked(
+            workflow, list(rows.select_for_update(no_key=True).order_by("subject_id"))
+        )
+
+
+def differences(workflow: Workflow, *, repair: bool = False) -> Iterator[Difference]:
+    """Compare every tally and queue of a campaign with its votes, a chunk at a time.
+
+    Args:
+        repair: also write what was recomputed.
+    """
+    last = 0
+    while True:
+        with transaction.atomic():
+            rows = list(
+                Consensus.objects.filter(workflow=workflow, subject_id__gt=last)
+                .select_for_update(no_key=True)
+                .order_by("subject_id")[: consensus.CHUNK]
+            )
+            found = [*_of_counts(workflow, rows), *_of_queue(workflow, rows)]
+            if repair and found:
+                wrong = {difference.subject_id for difference in found}
+                consensus.put_tallies(
+                    workflow=workflow, tallies=[row for row in rows if row.subject_id in wrong]
+                )
+                consensus.mend_queue(workflow_id=workflow.pk, subject_ids=sorted(wrong))
+        if not rows:
+            return
+        yield from found
+        last = rows[-1].subject_id
+
+
+def _of_counts(workflow: Workflow, rows: Sequence[Consensus]) -> list[Difference]:
+    """Return what differs, leaving the recomputed counts in the rows."""
+    stored = {row.subject_id: (row.votes, row.asked, row.n_classifications) for row in rows}
+    fill(workflow, rows)
+    return [
+        Difference(row.subject_id, what, old, new)
+        for row in rows
+        for what, old, new in zip(
+            ("votes", "asked", "classifications"),
+            stored[row.subject_id],
+            (row.votes, row.asked, row.n_classifications),
+            strict=True,
+        )
+        if old != new
+    ]
+
+
+def _of_queue(workflow: Workflow, rows: Sequence[Consensus]) -> list[Difference]:
+    """Return the galaxies that wait though retired, or do not wait though open."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT subject_id FROM consensus_queue "
+            "WHERE workflow_id = %s AND subject_id = ANY(%s)",
+            [workflow.pk, [row.subject_id for row in rows]],
+        )
+        waiting = {subject_id for (subject_id,) in cursor.fetchall()}
+    return [
+        Difference(row.subject_id, "waits in the queue", row.subject_id in waiting, not row.retired_at)
+        for row in rows
+        if (row.subject_id in waiting) == bool(row.retired_at)
+    ]

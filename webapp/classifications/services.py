@@ -1,0 +1,326 @@
+"""Storing classifications: what was acknowledged is there once, whatever happens."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import uuid4 as new_uuid
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+
+from inference.belief.retirement import Rule
+from inference.formats.tree import PathRefused
+from webapp.accounts import services as accounts
+from webapp.accounts.identity import Identity
+from webapp.accounts.models import User, Volunteer
+from webapp.classifications import queries, recount
+from webapp.classifications.models import Classification, Handout, Standing
+from webapp.classifications.shown import Shown
+from webapp.common import audit
+from webapp.common.errors import DomainError, NotFound
+from webapp.consensus import services as consensus
+from webapp.consensus.models import Consensus
+from webapp.subjects.models import Subject
+from webapp.workflows.models import Status, TreeVersion, Workflow
+
+State = Standing.State
+
+
+class WrongPath(DomainError):
+    """The answers are not a walk through the tree."""
+
+
+class SomebodyElses(DomainError):
+    """The galaxy was shown to another volunteer than the one who answers."""
+
+
+class UuidTaken(DomainError):
+    """The client's id already names another classification."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A stored classification and whether it counts; the same for a first post and a replay."""
+
+    classification_id: int
+    uuid: uuid.UUID
+    state: State
+
+
+def record_classification(
+    *,
+    identity: Identity,
+    uuid: uuid.UUID,
+    shown: Shown,
+    path: Sequence[int],
+    client_started_at: datetime | None = None,
+    client_finished_at: datetime | None = None,
+) -> Recorded:
+    """Store one walk through the tree, count it, and retire the galaxy if that was enough.
+
+    One transaction; the caller answers after it has committed. Posting the same uuid again stores
+    nothing and returns the same.
+
+    Raises:
+        NotFound: the campaign or the galaxy is gone.
+        WrongPath: the answers are not a complete path through the tree that was shown.
+        SomebodyElses: the page was made for another volunteer.
+        UuidTaken: the uuid is that of another classification.
+    """
+    workflow, tree = _campaign(shown)
+    try:
+        tree.tree.check_path(path)
+    except PathRefused as error:
+        raise WrongPath(str(error)) from None
+    row = Classification(
+        uuid=uuid,
+        workflow=workflow,
+        subject_id=shown.subject_id,
+        tree=tree,
+        path=list(path),
+        stream=shown.stream,
+        score=shown.score,
+        is_test=workflow.status == Status.DRAFT,
+        shown_at=shown.shown_at,
+        client_started_at=client_started_at,
+        client_finished_at=client_finished_at,
+    )
+    with transaction.atomic():
+        own = _own_rows(identity, shown)
+        row.volunteer = own[0]
+        return _store(row, own)
+
+
+def _campaign(shown: Shown) -> tuple[Workflow, TreeVersion]:
+    """Return the campaign as it stands now, and the tree that the volunteer saw."""
+    try:
+        workflow = Workflow.objects.select_related("tree").get(pk=shown.workflow_id)
+        if shown.tree_id == workflow.tree_id:
+            return workflow, workflow.tree
+        return workflow, TreeVersion.objects.get(pk=shown.tree_id)
+    except (Workflow.DoesNotExist, TreeVersion.DoesNotExist):
+        raise NotFound(
+            "The campaign of this galaxy is no longer here: the answer was not stored. "
+            "Choose another campaign on the first page."
+        ) from None
+
+
+def _own_rows(identity: Identity, shown: Shown) -> list[Volunteer]:
+    """Lock this person's rows against a sign-in meanwhile; the first is the one that answers."""
+    own = accounts.own_volunteers(identity)
+    if shown.holder not in {volunteer.uuid for volunteer in own}:
+        raise SomebodyElses(
+            "This galaxy was shown before you signed in or out: the answer was not stored, "
+            "because it might be somebody else's. Go on with the next galaxy."
+        )
+    return own
+
+
+def _store(row: Classification, own: Sequence[Volunteer]) -> Recorded:
+    """Insert, and count what counts; the galaxy's tally stays locked until the commit."""
+    tally = consensus.lock_tally(workflow_id=row.workflow_id, subject_id=row.subject_id)
+    state = _state(row, tally)
+    inserted = _insert(row, own, state)
+    if inserted is None:
+        return _known(row, own)
+    if state == State.COUNTED:
+        _count(row, tally)
+    return Recorded(inserted, row.uuid, state)
+
+
+def _state(row: Classification, tally: Consensus) -> State:
+    if row.is_test:
+        return State.TEST
+    return State.LATE if tally.retired_at else State.COUNTED
+
+
+# The galaxy's tally is locked, so nobody else changes its standings meanwhile. The second part
+# gives a standing to a first answer only, or to one whose earlier test answer was cleared.
+_INSERT = """
+    WITH stored AS (
+        INSERT INTO classifications_classification (
+            uuid, workflow_id, subject_id, volunteer_id, tree_id, path, stream, score, is_test,
+            shown_at, client_started_at, client_finished_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        ON CONFLICT (uuid) DO NOTHING
+        RETURNING id, workflow_id, subject_id, volunteer_id
+    )
+    INSERT INTO classifications_standing (
+        workflow_id, subject_id, volunteer_id, classification_id, state, reason)
+    SELECT workflow_id, subject_id, volunteer_id, id, %s, '' FROM stored
+    WHERE NOT EXISTS (
+        SELECT FROM classifications_standing earlier
+        WHERE earlier.subject_id = %s AND earlier.workflow_id = %s
+          AND earlier.volunteer_id = ANY(%s) AND earlier.state <> 'cleared')
+    ON CONFLICT (subject_id, workflow_id, volunteer_id) DO UPDATE
+        SET classification_id = excluded.classification_id, state = excluded.state
+    RETURNING classification_id
+"""
+
+
+def _insert(row: Classification, own: Sequence[Volunteer], state: State) -> int | None:
+    """Return the new row's id if it stands, None if its uuid or this person's answer is known."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _INSERT,
+            [
+                row.uuid,
+                row.workflow_id,
+                row.subject_id,
+                row.volunteer_id,
+                row.tree_id,
+                row.path,
+                row.stream,
+                row.score,
+                row.is_test,
+                row.shown_at,
+                row.client_started_at,
+                row.client_finished_at,
+                state,
+                row.subject_id,
+                row.workflow_id,
+                [volunteer.pk for volunteer in own],
+            ],
+        )
+        found = cursor.fetchone()
+    return found[0] if found else None
+
+
+def _known(row: Classification, own: Sequence[Volunteer]) -> Recorded:
+    """Return what stands under this uuid: the same for the tenth replay as for the first post.
+
+    A double click or the back button may bring other answers: the first ones stand.
+    """
+    stored = Classification.objects.select_related("standing").get(uuid=row.uuid)
+    is_own = stored.volunteer_id in {volunteer.pk for volunteer in own}
+    if not is_own or stored.subject_id != row.subject_id:
+        raise UuidTaken(
+            f"The id {row.uuid} already names another classification: "
+            "this one was not stored. Reload the page and answer again."
+        )
+    standing = getattr(stored, "standing", None)
+    return Recorded(stored.pk, stored.uuid, State(standing.state) if standing else State.REPEAT)
+
+
+def _count(row: Classification, tally: Consensus) -> None:
+    workflow = row.workflow
+    if tally.tree_id != workflow.tree_id:
+        recount.repair_locked(workflow, [tally])  # the new row is among what is counted
+        return
+    axis = workflow.tree.tree
+    consensus.count_votes(
+        locked=tally,
+        path=row.path,
+        tree=row.tree.tree,
+        axis=axis,
+        rule=Rule.parse(workflow.rule, axis),
+        by=row.uuid,
+    )
+
+
+# One round trip: the answered handout goes, the new one comes, and its galaxy is read.
+_HAND_OUT = """
+    WITH gone AS (DELETE FROM classifications_handout WHERE uuid = %s AND holder = %s),
+    made AS (
+        INSERT INTO classifications_handout (
+            uuid, holder, workflow_id, subject_id, tree_id, stream, score, shown_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s))
+    SELECT * FROM subjects_subject WHERE id = %s
+"""
+
+
+def hand_out(
+    *, identity: Identity, workflow: Workflow, answered: uuid.UUID | None = None
+) -> tuple[Handout, queries.Repeat | None] | None:
+    """Choose the next galaxy and remember that it was shown; nobody else is kept from it.
+
+    Args:
+        answered: the handout that this one follows, which is forgotten.
+
+    Returns:
+        The handout with its galaxy, and why an answer would not count; None without any galaxy.
+    """
+    pick = queries.next_subject(workflow=workflow, identity=identity, answered=answered)
+    if pick is None:
+        return None
+    made = Handout(
+        uuid=new_uuid(),
+        holder=identity.holder,
+        workflow=workflow,
+        subject_id=pick.subject_id,
+        tree=workflow.tree,
+        stream=pick.stream,
+        score=pick.score,
+        shown_at=timezone.now(),
+    )
+    (made.subject,) = Subject.objects.raw(
+        _HAND_OUT,
+        [
+            answered, made.holder, made.uuid, made.holder, made.workflow_id, made.subject_id,
+            made.tree_id, made.stream, made.score, made.shown_at, made.subject_id,
+        ],
+    )  # fmt: skip
+    return made, pick.repeat
+
+
+def forget_expired_handouts() -> int:
+    """Delete the handouts that nobody answered in time; an answer may still come."""
+    until = timezone.now() - timedelta(seconds=settings.HANDOUT_EXPIRES_S)
+    return Handout.objects.filter(shown_at__lt=until).delete()[0]
+
+
+# Of several answers of one person to one galaxy the first that counts stands, else the first.
+_DOUBLES = """
+    SELECT workflow_id, subject_id, (array_agg(id ORDER BY state <> 'counted', classification_id))[2:]
+    FROM classifications_standing
+    WHERE volunteer_id = ANY(%s) AND state NOT IN ('cleared', 'repeat')
+    GROUP BY workflow_id, subject_id HAVING count(*) > 1 ORDER BY workflow_id, subject_id
+"""
+
+
+@transaction.atomic
+def claim_history(*, user: User, browser: uuid.UUID) -> int:
+    """Give a user what was classified in this browser before signing in.
+
+    What they had answered before loses its standing as a repeat.
+
+    Returns:
+        How many standings were lost.
+    """
+    own = accounts.claim_browser(user=user, browser=browser)
+    with connection.cursor() as cursor:
+        cursor.execute(_DOUBLES, [[volunteer.pk for volunteer in own]])
+        doubles = cursor.fetchall()
+    for workflow in Workflow.objects.filter(pk__in={row[0] for row in doubles}):
+        subjects = [row[1] for row in doubles if row[0] == workflow.pk]
+        losers = [pk for row in doubles if row[0] == workflow.pk for pk in row[2]]
+        _lose_standing(workflow, subjects, losers)
+    return sum(len(row[2]) for row in doubles)
+
+
+def _lose_standing(workflow: Workflow, subject_ids: Sequence[int], standing_ids: list[int]) -> None:
+    tallies = Consensus.objects.filter(workflow=workflow, subject_id__in=subject_ids)
+    locked = list(tallies.select_for_update(no_key=True).order_by("subject_id"))
+    Standing.objects.filter(pk__in=standing_ids).update(
+        state=State.REPEAT, reason="answered before signing in too", changed_at=timezone.now()
+    )
+    recount.repair_locked(workflow, locked)
+
+
+@transaction.atomic
+def clear_test_votes(*, workflow: Workflow, by: User) -> int:
+    """Let the answers given before the launch stand no longer; they stay in the log.
+
+    Returns:
+        How many were cleared.
+    """
+    n_cleared = Standing.objects.filter(workflow=workflow, state=State.TEST).update(
+        state=State.CLEARED, reason=f"cleared by {by.username}", changed_at=timezone.now()
+    )
+    audit.write_entry(
+        actor=by, action="clear_test_votes", target="workflow", target_id=workflow.pk,
+        new={"cleared": n_cleared},
+    )  # fmt: skip
+    return n_cleared

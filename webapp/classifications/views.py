@@ -1,0 +1,190 @@
+"""The volunteers' pages: the campaigns, the galaxy to classify, my galaxies."""
+
+import uuid
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from inference.errors import PathRefused
+from inference.formats.tree import Walk
+from webapp.accounts.identity import Identity, identity_of, known_identity
+from webapp.classifications import queries, services
+from webapp.classifications.forms import ClassificationForm
+from webapp.classifications.models import Classification, Handout
+from webapp.classifications.shown import Shown
+from webapp.classifications.task import Task, read_walk
+from webapp.common.errors import DomainError
+from webapp.workflows.models import Status, Workflow
+
+CLASSIFY = "classifications/classify.html"
+PER_PAGE = 60
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """Show the campaigns; a single one is shown as its own page."""
+    campaigns = queries.campaigns()
+    if len(campaigns) == 1:
+        return _campaign_page(request, campaigns[0])
+    return render(request, "classifications/home.html", {"campaigns": campaigns})
+
+
+@require_safe
+def campaign(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show what a campaign is about, and how far it is."""
+    return _campaign_page(request, _workflow(request, slug))
+
+
+def _campaign_page(request: HttpRequest, workflow: Workflow) -> HttpResponse:
+    context = {
+        "workflow": workflow,
+        "progress": queries.progress(workflow),
+        "mosaic": queries.mosaic(workflow),
+    }
+    return render(request, "classifications/campaign.html", context)
+
+
+def _workflow(request: HttpRequest, slug: str) -> Workflow:
+    """Return a campaign that this person may see; a draft is its owners' only."""
+    workflow = get_object_or_404(Workflow.objects.select_related("tree"), slug=slug)
+    if workflow.status == Status.DRAFT:
+        owned = Workflow.objects.owned_by(request.user).filter(pk=workflow.pk)
+        if not owned.exists():
+            raise Http404
+    return workflow
+
+
+@require_safe
+@never_cache
+def classify(request: HttpRequest, slug: str) -> HttpResponse:
+    """Hand out a galaxy and go to its page."""
+    workflow = _workflow(request, slug)
+    if workflow.status == Status.PAUSED:
+        return render(request, "classifications/paused.html", {"workflow": workflow})
+    handed = services.hand_out(identity=identity_of(request), workflow=workflow)
+    if handed is None:
+        return render(request, "classifications/empty.html", {"workflow": workflow})
+    return redirect("classifications:galaxy", slug, handed[0].uuid)
+
+
+@require_safe
+@never_cache
+def galaxy(request: HttpRequest, slug: str, handout: uuid.UUID) -> HttpResponse:
+    """Show a galaxy and the question that waits; the address carries the answers so far."""
+    found = queries.live_handout(identity=identity_of(request), handout=handout)
+    if found is None or found.workflow.slug != slug:
+        messages.info(request, _("That galaxy is answered or its page has expired: a new one."))
+        return redirect("classifications:classify", slug)
+    try:
+        walk = _walk(request, found)
+    except PathRefused as error:
+        task = Task(found, found.tree.tree.walk([]), error=str(error))
+        return render(request, CLASSIFY, {"task": task}, status=422)
+    repeat = queries.repeat_of(handout=found, identity=identity_of(request))
+    task = Task(found, walk, repeat)
+    if "next" in request.GET:
+        return redirect(task.page)
+    return render(request, CLASSIFY, {"task": task})
+
+
+def _walk(request: HttpRequest, handout: Handout) -> Walk:
+    chosen = request.GET.getlist("choice") if "next" in request.GET else None
+    return read_walk(handout, request.GET.get("answers", ""), chosen)
+
+
+@require_safe
+@never_cache
+@vary_on_headers("HX-Request")
+def question(request: HttpRequest, slug: str, handout: uuid.UUID) -> HttpResponse:
+    """Answer the question part; opened by hand, go to its page."""
+    if not request.htmx:  # type: ignore[attr-defined]
+        page = reverse("classifications:galaxy", args=[slug, handout])
+        return redirect(f"{page}?{request.GET.urlencode()}")
+    found = queries.live_handout(identity=identity_of(request), handout=handout)
+    if found is None or found.workflow.slug != slug:
+        return _go_to(reverse("classifications:classify", args=[slug]))
+    try:
+        task = Task(found, _walk(request, found))
+    except PathRefused as error:
+        task = Task(found, found.tree.tree.walk([]), error=str(error))
+        return render(request, f"{CLASSIFY}#question", {"task": task}, status=422)
+    response = render(request, f"{CLASSIFY}#question", {"task": task})
+    response.headers["HX-Push-Url"] = task.page
+    return response
+
+
+def _go_to(address: str) -> HttpResponse:
+    """Tell htmx to leave this page for another."""
+    response = HttpResponse(status=204)
+    response.headers["HX-Redirect"] = address
+    return response
+
+
+@require_POST
+def submit(request: HttpRequest, slug: str) -> HttpResponse:
+    """Store one classification, then show the next galaxy."""
+    form = ClassificationForm(request.POST)
+    identity = identity_of(request)
+    if not form.is_valid():
+        return _refused(request, identity, None, form.sentence(), slug)
+    shown: Shown = form.cleaned_data["shown"]
+    try:
+        recorded = services.record_classification(
+            identity=identity,
+            uuid=form.cleaned_data["uuid"],
+            shown=shown,
+            path=form.cleaned_data["path"],
+            client_started_at=form.cleaned_data["started_at"],
+            client_finished_at=form.cleaned_data["finished_at"],
+        )
+    except DomainError as error:
+        return _refused(request, identity, shown, str(error), slug)
+    response = _next(request, identity, shown)
+    response.headers["Classification-Id"] = str(recorded.classification_id)
+    return response
+
+
+def _next(request: HttpRequest, identity: Identity, shown: Shown) -> HttpResponse:
+    """Answer with the next galaxy: as a part for htmx, as an address without JavaScript."""
+    workflow = Workflow.objects.select_related("tree").get(pk=shown.workflow_id)
+    handed = services.hand_out(identity=identity, workflow=workflow, answered=shown.handout)
+    if handed is None or workflow.status == Status.PAUSED:
+        start = reverse("classifications:classify", args=[workflow.slug])
+        return _go_to(start) if request.htmx else redirect(start)  # type: ignore[attr-defined]
+    task = Task(handed[0], workflow.tree.tree.walk([]), handed[1])
+    if not request.htmx:  # type: ignore[attr-defined]
+        return redirect(task.page)
+    response = render(request, f"{CLASSIFY}#task", {"task": task})
+    response.headers["HX-Push-Url"] = task.page
+    return response
+
+
+def _refused(
+    request: HttpRequest, identity: Identity, shown: Shown | None, sentence: str, slug: str
+) -> HttpResponse:
+    """Say what was not stored and why; the galaxy stays if it can still be answered."""
+    handout = shown and queries.live_handout(identity=identity, handout=shown.handout)
+    part = "#task" if request.htmx else ""  # type: ignore[attr-defined]
+    if handout:
+        task = Task(handout, handout.tree.tree.walk([]), error=sentence)
+        return render(request, f"{CLASSIFY}{part}", {"task": task}, status=422)
+    context: dict[str, Any] = {"sentence": sentence, "slug": slug}
+    return render(request, f"classifications/refused.html{part}", context, status=422)
+
+
+@require_safe
+def my_galaxies(request: HttpRequest) -> HttpResponse:
+    """Show what this person has classified, newest first."""
+    known = known_identity(request)
+    own = queries.classifications_of(known) if known else Classification.objects.none()
+    pages = Paginator(own, PER_PAGE)
+    context = {"page": pages.get_page(request.GET.get("page"))}
+    return render(request, "classifications/my_galaxies.html", context)

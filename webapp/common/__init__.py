@@ -1,0 +1,1 @@
+"""What every app stands on: long work, the audit log, errors, paging, logs."""

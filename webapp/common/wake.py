@@ -1,0 +1,27 @@
+"""Wake-up calls: after a commit, tell the workers to look at the rows now.
+
+A call may be lost, doubled or late; beat repeats each of them, so that only time is at stake.
+"""
+
+import logging
+from functools import partial
+
+from celery import current_app
+from django.conf import settings
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+logger = logging.getLogger(__name__)
+
+
+def wake(topic: str) -> None:
+    """Send the tasks of a topic (settings.WAKES) once the surrounding transaction has committed."""
+    for task in settings.WAKES[topic]:
+        transaction.on_commit(partial(_send, task), robust=True)
+
+
+def _send(task: str) -> None:
+    try:
+        current_app.send_task(task, expires=settings.BEAT_EVERY_S, retry=False)
+    except (OperationalError, OSError) as error:
+        logger.warning("The broker did not take %s (%s); beat repeats it.", task, error)

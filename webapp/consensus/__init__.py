@@ -1,0 +1,1 @@
+"""What is known of a galaxy in a campaign, and which galaxies wait to be shown."""

@@ -1,0 +1,109 @@
+"""What is known of a galaxy, and what waits to be shown."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Now
+
+from webapp.subjects.models import Subject
+from webapp.workflows.models import TreeVersion, Workflow
+
+
+class Stream(models.TextChoices):
+    """Why a galaxy is shown."""
+
+    RANDOM = "random", "at random"
+
+
+class RetiredReason(models.TextChoices):
+    """Why a galaxy is no longer shown."""
+
+    COUNT = "count", "enough classifications"
+    ARTIFACT = "artifact", "enough votes for a bad image"
+    WITHDRAWN = "withdrawn", "its set left the campaign"
+
+
+class Consensus(models.Model):
+    """The tally of a galaxy in a campaign, along the answer axis of `tree`.
+
+    Written once a classification, so no changing column has an index and a fifth of every page
+    stays free: PostgreSQL then updates in place (HOT).
+    """
+
+    workflow = models.ForeignKey(
+        Workflow, models.PROTECT, related_name="consensus", db_index=False
+    )
+    subject = models.ForeignKey(Subject, models.PROTECT, related_name="consensus")
+    tree = models.ForeignKey(TreeVersion, models.PROTECT, related_name="+", db_index=False)
+    votes = ArrayField(models.IntegerField(), help_text="int[K]: people who gave each answer.")
+    asked = ArrayField(models.IntegerField(), help_text="int[Q]: people who met each question.")
+    n_classifications = models.IntegerField(default=0, help_text="Those that count.")
+    retired_at = models.DateTimeField(null=True, blank=True)
+    retired_reason = models.CharField(max_length=10, choices=RetiredReason.choices, blank=True)
+    retired_words = models.CharField(max_length=200, blank=True, help_text="The rule's own words.")
+    retired_by = models.UUIDField(null=True, blank=True, help_text="The last classification.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workflow", "subject"], name="consensus_once")
+        ]
+        verbose_name_plural = "consensus"
+
+    def __str__(self) -> str:
+        return f"consensus {self.pk}"
+
+
+class Flag(models.Model):
+    """A galaxy that somebody should look at: enough people said that its picture is bad."""
+
+    workflow = models.ForeignKey(Workflow, models.CASCADE, related_name="flags", db_index=False)
+    subject = models.ForeignKey(Subject, models.CASCADE, related_name="flags")
+    words = models.CharField(max_length=200)
+    flagged_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workflow", "subject"], name="flag_once")]
+
+    def __str__(self) -> str:
+        return f"{self.subject_id}: {self.words}"
+
+
+class Queue(models.Model):
+    """A galaxy that waits to be shown in a stream; gone when it retires."""
+
+    workflow = models.ForeignKey(Workflow, models.CASCADE, related_name="+", db_index=False)
+    subject = models.ForeignKey(Subject, models.CASCADE, related_name="+", db_index=False)
+    stream = models.CharField(max_length=10, choices=Stream.choices)
+    sort_key = models.FloatField(help_text="Highest first; random in the random stream.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["subject", "workflow", "stream"], name="queued_once_a_stream"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["workflow", "stream", "sort_key", "subject"], name="queue_order")
+        ]
+        verbose_name_plural = "queue"
+
+    def __str__(self) -> str:
+        return f"{self.subject_id} in {self.stream}"
+
+
+class Progress(models.Model):
+    """How far a campaign is, summed by beat so that no vote touches a row that all share."""
+
+    workflow = models.OneToOneField(Workflow, models.CASCADE, related_name="progress")
+    n_subjects = models.IntegerField(default=0)
+    n_retired = models.IntegerField(default=0)
+    n_classifications = models.BigIntegerField(default=0)
+    n_counted = models.BigIntegerField(default=0, help_text="Classifications toward retirement.")
+    n_needed = models.BigIntegerField(default=0)
+    measured_at = models.DateTimeField(db_default=Now())
+    took_s = models.FloatField(default=0.0, help_text="How long summing took; it is rationed by it.")
+
+    class Meta:
+        verbose_name_plural = "progress"
+
+    def __str__(self) -> str:
+        return f"{self.n_counted} of {self.n_needed}"

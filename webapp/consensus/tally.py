@@ -1,0 +1,39 @@
+"""Counting one classification along the answer axis; no database here."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from inference.formats.tree import Tree
+
+
+@lru_cache(maxsize=256)
+def _bridge(older: Tree, axis: Tree) -> tuple[tuple[int | None, ...], tuple[int | None, ...]]:
+    """Return where the answers and the questions of an older tree stand on the axis, by key."""
+    questions = {question.key: question.index for question in axis.questions}
+    return axis.axis_from(older), tuple(questions.get(q.key) for q in older.questions)
+
+
+def counted(
+    path: Sequence[int], tree: Tree, axis: Tree
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the answers and the questions that a path adds one to.
+
+    Args:
+        path: a complete path through `tree`, as indices on its own axis.
+        axis: the tree whose axis is counted on; the same tree, or a later version of it. What the
+            later version no longer knows is left out.
+    """
+    asked = tree.asked(path)
+    if tree.sha256 == axis.sha256:
+        return tuple(path), tuple(asked)
+    answers, questions = _bridge(tree, axis)
+    return (
+        tuple(index for i in path if (index := answers[i]) is not None),
+        tuple(index for q in asked if (index := questions[q]) is not None),
+    )
+
+
+def add(counts: list[int], indices: Sequence[int]) -> None:
+    """Add one at each index, in place."""
+    for index in indices:
+        counts[index] += 1

@@ -1,0 +1,1 @@
+"""Pages for owners and operators: what runs, what waits, what needs somebody."""

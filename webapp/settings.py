@@ -1,0 +1,323 @@
+"""Django settings. Local mode needs no environment at all; server mode begins with DATABASE_URL.
+
+Every name read here stands in .env.example with its meaning; a test compares the two.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from psycopg.conninfo import conninfo_to_dict
+
+from webapp import embedded
+from webapp.env import env_bool, env_choice, env_int, env_list, env_str
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = Path(env_str("VAR_DIR", str(BASE_DIR / "var")))
+
+# Local mode is one machine: embedded database, bound to 127.0.0.1, its own secret key, plain cookies.
+DATABASE_URL = env_str("DATABASE_URL", "")
+LOCAL_MODE = not DATABASE_URL
+DEBUG = env_bool("DEBUG", "false")
+SECRET_KEY = embedded.secret_key(VAR_DIR) if LOCAL_MODE else env_str("SECRET_KEY")
+SECRET_KEY_FALLBACKS = env_list("SECRET_KEY_FALLBACKS", "")
+ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]" if LOCAL_MODE else "")
+CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS", "")
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "csp",
+    "django_htmx",
+    "template_partials",
+    "webapp.common",
+    "webapp.accounts",
+    "webapp.workflows",
+    "webapp.subjects",
+    "webapp.consensus",
+    "webapp.classifications",
+    "webapp.dashboard",
+]
+
+MIDDLEWARE = [
+    "webapp.subjects.media.serve",  # in local mode; needs nothing of what follows
+    "django.middleware.security.SecurityMiddleware",
+    "webapp.common.middleware.secure_responses",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "webapp.common.middleware.DatabaseUnavailable",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "webapp.accounts.middleware.browser_identity",
+]
+
+ROOT_URLCONF = "webapp.urls"
+WSGI_APPLICATION = "webapp.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "webapp.common.context.page",
+            ],
+            "builtins": [
+                "template_partials.templatetags.partials",
+                "django.templatetags.i18n",
+                "django.templatetags.static",
+                "django.contrib.humanize.templatetags.humanize",
+                "webapp.common.templatetags.look",
+            ],
+            "loaders": [
+                (
+                    "template_partials.loader.Loader",
+                    [
+                        (
+                            "django.template.loaders.cached.Loader",
+                            [
+                                "django.template.loaders.filesystem.Loader",
+                                "django.template.loaders.app_directories.Loader",
+                            ],
+                        )
+                    ],
+                )
+            ],
+        },
+    }
+]
+
+
+def _database(url: str) -> dict[str, Any]:
+    """Translate a libpq URL into Django's settings; one persistent connection a thread."""
+    parts = conninfo_to_dict(url)
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise ImproperlyConfigured(
+            f"DATABASE_URL begins with {url.split(':', maxsplit=1)[0]!r}. This site needs "
+            f"PostgreSQL 18: use postgresql://user:password@host:5432/name."
+        )
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": parts.pop("dbname", "tuningfork"),
+        "USER": parts.pop("user", ""),
+        "PASSWORD": parts.pop("password", ""),
+        "HOST": str(parts.pop("host", "")),
+        "PORT": str(parts.pop("port", "")),
+        "CONN_MAX_AGE": None,
+        "OPTIONS": {
+            **parts,
+            "connect_timeout": 5,
+            "options": "-c statement_timeout=20s -c lock_timeout=5s "
+            "-c idle_in_transaction_session_timeout=60s -c timezone=UTC",
+        },
+    }
+
+
+DATABASES = {"default": _database(DATABASE_URL or embedded.database_url(VAR_DIR))}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Sessions and limits live in the database; neither is touched by an anonymous classification.
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "cache",
+    }
+}
+
+# Celery. A message is a wake-up call; the rows are the queue, so a message may be lost or doubled.
+# Redis hands a message to a second worker after the visibility timeout: it must be the longest.
+TASK_BUDGET_S = env_int("TASK_BUDGET_S", "600", at_least=1)
+BEAT_EVERY_S = env_int("BEAT_EVERY_S", "20", at_least=1)
+LEASE_S = env_int("LEASE_S", "45", at_least=1)
+CELERY_BROKER_URL = env_str("CELERY_BROKER_URL", "filesystem://")
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
+    embedded.broker_options(VAR_DIR)
+    if CELERY_BROKER_URL == "filesystem://"
+    else {"visibility_timeout": 2 * (TASK_BUDGET_S + 300), "socket_connect_timeout": 2}
+)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_EAGER_PROPAGATES = True
+CELERY_TASK_TIME_LIMIT = TASK_BUDGET_S + 300
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
+
+# Which tasks look when a row of this kind has been written. Beat repeats each of them.
+WAKES = {
+    "ingest": ["webapp.subjects.tasks.run_ingest_batches"],
+    "admission": ["webapp.consensus.tasks.admit_subjects"],
+    "judgement": ["webapp.consensus.tasks.judge_subjects"],
+    "progress": ["webapp.consensus.tasks.measure_progress"],
+}
+CELERY_BEAT_SCHEDULE = {
+    task: {"task": task, "schedule": BEAT_EVERY_S, "options": {"expires": BEAT_EVERY_S}}
+    for tasks in WAKES.values()
+    for task in tasks
+} | {
+    "forget": {
+        "task": "webapp.classifications.tasks.forget_expired_handouts",
+        "schedule": 600.0,
+        "options": {"expires": 600},
+    },
+    "recount": {
+        "task": "webapp.classifications.tasks.compare_tallies_with_votes",
+        "schedule": 24 * 3600.0,
+        "options": {"expires": 3600},
+    },
+    "sessions": {
+        "task": "webapp.accounts.tasks.forget_expired_sessions",
+        "schedule": 24 * 3600.0,
+        "options": {"expires": 3600},
+    },
+}
+
+# Accounts
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_ADAPTER = "webapp.classifications.adapter.AccountAdapter"
+ACCOUNT_FORMS = {"signup": "webapp.accounts.forms.SignUpForm"}
+ACCOUNT_LOGIN_METHODS = {"email", "username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = env_choice(
+    "ACCOUNT_EMAIL_VERIFICATION", "optional", ("none", "optional", "mandatory")
+)
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_USERNAME_MIN_LENGTH = 3
+ACCOUNT_RATE_LIMITS = {
+    "login_failed": "5/5m/key,20/h/key,30/h/ip",
+    "signup": "20/h/ip",
+    "reset_password": "20/h/ip,5/h/key",
+}
+
+# Mail: to files in local mode, so that a password can be reset without a mail server.
+EMAIL_HOST = env_str("EMAIL_HOST", "")
+EMAIL_PORT = env_int("EMAIL_PORT", "587")
+EMAIL_HOST_USER = env_str("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = env_str("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = env_bool("EMAIL_USE_TLS", "true")
+DEFAULT_FROM_EMAIL = env_str("DEFAULT_FROM_EMAIL", "tuning-fork@localhost")
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+EMAIL_FILE_PATH = str(VAR_DIR / "mail")
+EMAIL_BACKEND = (
+    "django.core.mail.backends.smtp.EmailBackend"
+    if EMAIL_HOST
+    else "django.core.mail.backends.filebased.EmailBackend"
+)
+
+# Files. Originals are never public; what is shown was made by us and is served with strict headers.
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = VAR_DIR / "static"
+MEDIA_URL = "/media/"
+MEDIA_ROOT = VAR_DIR / "media" / "public"
+ORIGINALS_ROOT = VAR_DIR / "media" / "originals"
+UPLOADS_ROOT = VAR_DIR / "uploads"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "originals": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": ORIGINALS_ROOT},
+    },
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+WHITENOISE_KEEP_ONLY_HASHED_FILES = False
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # bytes of a form without its files
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+FILE_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+MAX_UPLOAD_BYTES = env_int("MAX_UPLOAD_MB", "2000", at_least=1) * 1_000_000
+FILE_UPLOAD_TEMP_DIR = None
+
+# Security
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+COOKIE_PREFIX = "" if LOCAL_MODE else "__Host-"
+SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}session"
+CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}csrf"
+BROWSER_COOKIE_NAME = f"{COOKIE_PREFIX}browser"
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not LOCAL_MODE
+CSRF_FAILURE_VIEW = "webapp.common.views.csrf_failure"
+if not LOCAL_MODE:
+    SECURE_HSTS_SECONDS = 31_536_000
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+    SECURE_SSL_REDIRECT = env_bool("SECURE_SSL_REDIRECT", "true")
+    if env_bool("BEHIND_PROXY", "false"):
+        SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+    | ({"report-uri": [uri]} if (uri := env_str("CSP_REPORT_URI", "")) else {})
+}
+
+# Words
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English")]
+TIME_ZONE = "UTC"
+USE_TZ = True
+SITE_NAME = env_str("SITE_NAME", "Tuning Fork")
+VOTES_LICENSE = env_str("VOTES_LICENSE", "CC0 1.0")
+VOTES_LICENSE_URL = env_str(
+    "VOTES_LICENSE_URL", "https://creativecommons.org/publicdomain/zero/1.0/"
+)
+CONTACT = env_str("CONTACT", "the administrator of this site")
+
+# Volunteers
+HANDOUT_EXPIRES_S = env_int("HANDOUT_EXPIRES_S", "86400", at_least=1)
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"()": "webapp.common.logs.LineFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env_str("LOG_LEVEL", "INFO")},
+    "loggers": {"django.server": {"handlers": ["stderr"], "propagate": False}},
+}

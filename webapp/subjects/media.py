@@ -1,0 +1,106 @@
+"""Where pictures lie and how they are served: named by their content, so they never change.
+
+The proxy serves them in server mode, with the same headers.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, Storage, storages
+from django.http import FileResponse, HttpRequest, HttpResponseBase, HttpResponseNotFound
+
+KINDS = {"display": "jpg", "thumbnail": "jpg", "stamp": "jpg", "fits": "fits"}
+TYPES = {"jpg": "image/jpeg", "fits": "application/fits"}
+ADDRESS = re.compile(r"(display|thumbnail|fits)/[0-9a-f]{2}/[0-9a-f]{64}\.(jpg|fits)", re.ASCII)
+# Whatever a picture may turn out to contain, a browser runs nothing of it.
+HEADERS = {
+    "Cache-Control": "public, max-age=31536000, immutable",
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+Handler = Callable[[HttpRequest], HttpResponseBase]
+
+
+def name(kind: str, sha256: str) -> str:
+    """Return the name of a public file in its storage."""
+    return f"{kind}/{sha256[:2]}/{sha256}.{KINDS[kind]}"
+
+
+def url(kind: str, sha256: str) -> str:
+    """Return the address of a public file."""
+    return f"{settings.MEDIA_URL}{name(kind, sha256)}"
+
+
+def store_public(kind: str, content: bytes) -> str:
+    """Store a picture that we made, once, and return its SHA-256."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    _store(storages["default"], name(kind, sha256), content)
+    return sha256
+
+
+def store_original(content: bytes, suffix: str) -> str:
+    """Store a file as it came in, once, where nothing serves it; return its SHA-256."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    _store(storages["originals"], f"{sha256[:2]}/{sha256}.{suffix}", content)
+    return sha256
+
+
+def _store(storage: Storage, where: str, content: bytes) -> None:
+    """Write a file under a name that says its content; a half-written one never bears it.
+
+    Raises:
+        OSError: the disk is full or read-only; nothing is left of the file.
+    """
+    if storage.exists(where):
+        return
+    if not isinstance(storage, FileSystemStorage):
+        storage.save(where, ContentFile(content))
+        return
+    path = Path(storage.path(where))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        try:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            Path(file.name).chmod(0o644)
+            Path(file.name).replace(path)
+        except OSError:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+
+
+def serve(get_response: Handler) -> Handler:
+    """Answer the addresses of public files in local mode, before anything else has to run."""
+    if not settings.LOCAL_MODE:
+        return get_response
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if not request.path_info.startswith(settings.MEDIA_URL):
+            return get_response(request)
+        return _file(request.path_info.removeprefix(settings.MEDIA_URL))
+
+    return middleware
+
+
+def _file(where: str) -> HttpResponseBase:
+    if not ADDRESS.fullmatch(where):
+        return HttpResponseNotFound()
+    try:
+        file = Path(settings.MEDIA_ROOT, where).open("rb")  # noqa: SIM115 - the response closes it
+    except OSError:
+        return HttpResponseNotFound()
+    response = FileResponse(file, content_type=TYPES[where.rpartition(".")[2]])
+    for header, value in HEADERS.items():
+        response.headers[header] = value
+    if where.startswith("fits/"):
+        response.headers["Content-Disposition"] = "attachment"
+    return response

@@ -1,0 +1,166 @@
+"""Galaxies and how they come in."""
+
+from typing import Any
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from webapp.common.models import BackgroundWork
+from webapp.subjects import media
+from webapp.workflows.models import Workflow
+
+
+class SubjectSet(models.Model):
+    """A named set of galaxies; it points to the campaigns that ask about them."""
+
+    slug = models.SlugField(max_length=60, unique=True)
+    name = models.CharField(max_length=120)
+    credit = models.TextField(blank=True, help_text="Who took the pictures, and under what license.")
+    version = models.BigIntegerField(default=0, help_text="Grows with every chunk of new galaxies.")
+    workflows = models.ManyToManyField(
+        Workflow, through="SetLink", related_name="subject_sets", blank=True
+    )
+    created_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SetLink(models.Model):
+    """A campaign asks about this set; its galaxies have been admitted up to a version of the set."""
+
+    subject_set = models.ForeignKey(SubjectSet, models.CASCADE, related_name="links")
+    workflow = models.ForeignKey(Workflow, models.CASCADE, related_name="links")
+    is_linked = models.BooleanField(default=True, help_text="False: its galaxies are withdrawn.")
+    admitted_version = models.BigIntegerField(
+        default=-1, help_text="Behind the set's version: galaxies wait to be admitted."
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["subject_set", "workflow"], name="link_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject_set} in {self.workflow}"
+
+
+class Subject(models.Model):
+    """A galaxy: one picture of it, and what its survey says. Originals are never changed."""
+
+    subject_set = models.ForeignKey(SubjectSet, models.PROTECT, related_name="subjects")
+    survey_id = models.CharField(max_length=200, help_text="The survey's name, unique in its set.")
+    ra_deg = models.FloatField(null=True, blank=True, help_text="ICRS right ascension, degrees.")
+    dec_deg = models.FloatField(null=True, blank=True, help_text="ICRS declination, degrees.")
+    healpix = models.BigIntegerField(
+        null=True, blank=True, help_text="HEALPix cell, nested, order 29."
+    )
+    pixel_scale_arcsec = models.FloatField(
+        null=True, blank=True, help_text="Arcseconds a pixel of the display picture."
+    )
+    north_deg = models.FloatField(
+        null=True, blank=True, help_text="Angle of north on the picture, from up, counterclockwise."
+    )
+    is_mirrored = models.BooleanField(null=True, blank=True, help_text="East is right of north.")
+    original_name = models.CharField(max_length=255, help_text="Name of the file as it came in.")
+    original_sha256 = models.CharField(max_length=64)
+    original_format = models.CharField(max_length=4, help_text="jpeg, png or fits.")
+    display_sha256 = models.CharField(max_length=64)
+    thumbnail_sha256 = models.CharField(max_length=64)
+    stamp_sha256 = models.CharField(max_length=64, help_text="The picture at model size.")
+    width_px = models.IntegerField(help_text="Of the display picture.")
+    height_px = models.IntegerField(help_text="Of the display picture.")
+    filled_share = models.FloatField(default=0.0, help_text="Share of pixels without a value.")
+    notes = ArrayField(models.CharField(max_length=200), default=list, blank=True)
+    metadata: "models.JSONField[Any, Any]" = models.JSONField(
+        default=dict, blank=True, help_text="Columns as they came; # hidden, ! hidden while voting."
+    )
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["subject_set", "survey_id"], name="subject_once_in_its_set"
+            ),
+            models.CheckConstraint(
+                condition=Q(ra_deg__isnull=True, dec_deg__isnull=True, healpix__isnull=True)
+                | Q(
+                    ra_deg__gte=0,
+                    ra_deg__lt=360,
+                    dec_deg__gte=-90,
+                    dec_deg__lte=90,
+                    healpix__isnull=False,
+                ),
+                name="subject_position_whole_or_absent",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["healpix"], name="subject_healpix"),
+            models.Index(fields=["original_sha256"], name="subject_original"),
+        ]
+
+    def __str__(self) -> str:
+        return self.survey_id
+
+    @property
+    def display_url(self) -> str:
+        """Where the picture that volunteers look at is served."""
+        return media.url("display", self.display_sha256)
+
+    @property
+    def thumbnail_url(self) -> str:
+        """Where the small picture is served."""
+        return media.url("thumbnail", self.thumbnail_sha256)
+
+
+class SourceKind(models.TextChoices):
+    """What an ingest reads."""
+
+    FOLDER = "folder", "folder of pictures"
+    ZIP = "zip", "ZIP file of pictures"
+    MANIFEST = "manifest", "CSV manifest with its pictures"
+
+
+class IngestBatch(BackgroundWork):
+    """Galaxies coming in from one folder, ZIP file or manifest."""
+
+    subject_set = models.ForeignKey(SubjectSet, models.PROTECT, related_name="batches")
+    kind = models.CharField(max_length=10, choices=SourceKind.choices)
+    source = models.TextField(help_text="Path of the folder, ZIP file or manifest on the server.")
+    picture_folder = models.TextField(
+        blank=True, help_text="Folder or ZIP file in which a manifest's pictures lie."
+    )
+    source_name = models.CharField(max_length=255, help_text="The name the person knows it by.")
+    is_dry_run = models.BooleanField(default=False)
+    keeps_good_rows = models.BooleanField(
+        default=False, help_text="False: a single bad row keeps every row out."
+    )
+    phase = models.CharField(max_length=10, default="check", help_text="check, then store.")
+    n_added = models.IntegerField(default=0)
+    n_known = models.IntegerField(default=0, help_text="Rows that were already in the set.")
+    n_bad = models.IntegerField(default=0)
+
+    class Meta:
+        verbose_name_plural = "ingest batches"
+
+    def __str__(self) -> str:
+        return f"ingest {self.pk} of {self.source_name}"
+
+
+class IngestProblem(models.Model):
+    """A row that cannot come in, and why."""
+
+    batch = models.ForeignKey(IngestBatch, models.CASCADE, related_name="problems")
+    row_number = models.IntegerField(help_text="Line of the manifest, or number of the file.")
+    name = models.CharField(max_length=255, blank=True)
+    reason = models.TextField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["batch", "row_number"], name="problem_once_a_row")
+        ]
+
+    def __str__(self) -> str:
+        return f"row {self.row_number}: {self.reason}"

@@ -1,0 +1,1 @@
+"""Campaigns: a decision tree, a rule for when a galaxy is done, and their owners."""

@@ -1,0 +1,112 @@
+"""Trees and campaigns."""
+
+from typing import Any, Self
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from inference.formats.tree import Tree
+from webapp.accounts.models import User
+
+
+class TreeVersion(models.Model):
+    """A published decision tree; never edited (a trigger refuses it).
+
+    The document is text, not jsonb: its bytes are what the hash is of.
+    """
+
+    key = models.CharField(max_length=60)
+    title = models.CharField(max_length=200)
+    document = models.TextField(help_text="Canonical JSON; see docs/formats.md.")
+    sha256 = models.CharField(max_length=64, unique=True)
+    n_answers = models.SmallIntegerField(help_text="K, the length of the answer axis.")
+    n_questions = models.SmallIntegerField(help_text="Q.")
+    created_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.sha256[:8]})"
+
+    @property
+    def tree(self) -> Tree:
+        """The parsed tree; parsed once a process, since a row never changes."""
+        if self.sha256 not in _parsed:
+            _parsed[self.sha256] = Tree.parse(self.document)
+        return _parsed[self.sha256]
+
+
+_parsed: dict[str, Tree] = {}
+
+
+class Status(models.TextChoices):
+    """Where a campaign stands."""
+
+    DRAFT = "draft", "draft"
+    LIVE = "live", "live"
+    PAUSED = "paused", "paused"
+    FINISHED = "finished", "finished"
+
+
+class WorkflowQuerySet(models.QuerySet["Workflow"]):
+    """Filters on campaigns."""
+
+    def owned_by(self, user: User | AnonymousUser) -> Self:
+        """Keep those that this person may change: their own, or all for an administrator."""
+        if not isinstance(user, User):
+            return self.none()
+        return self if user.is_superuser else self.filter(owners=user)
+
+    def public(self) -> Self:
+        """Keep those that volunteers may see."""
+        return self.exclude(status=Status.DRAFT)
+
+
+class Workflow(models.Model):
+    """A campaign: one tree, asked of the galaxies of its sets, until the rule says enough."""
+
+    slug = models.SlugField(max_length=60, unique=True)
+    name = models.CharField(max_length=120)
+    summary = models.CharField(max_length=200, blank=True, help_text="One line for the list.")
+    text = models.TextField(blank=True, help_text="Markdown: what one sees, and why it matters.")
+    tree = models.ForeignKey(TreeVersion, models.PROTECT, related_name="workflows")
+    major = models.SmallIntegerField(default=1, help_text="Grows with the tree's structure.")
+    minor = models.SmallIntegerField(default=0, help_text="Grows with its wording.")
+    rule: "models.JSONField[Any, Any]" = models.JSONField(help_text="See docs/formats.md.")
+    rule_version = models.IntegerField(default=1, help_text="Grows with each change of the rule.")
+    judged_rule_version = models.IntegerField(
+        default=1, help_text="Behind rule_version: galaxies wait to be judged anew."
+    )
+    mixture: "models.JSONField[Any, Any]" = models.JSONField(
+        default=dict, blank=True, help_text="Share of each stream; empty: random only."
+    )
+    owners = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="workflows")
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.DRAFT)
+    created_at = models.DateTimeField(db_default=Now())
+    launched_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = WorkflowQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status=Status.DRAFT, launched_at__isnull=True)
+                | (~Q(status=Status.DRAFT) & Q(launched_at__isnull=False)),
+                name="workflow_launched_unless_draft",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def version(self) -> str:
+        """Major and minor as text; 4.10 is not 4.1."""
+        return f"{self.major}.{self.minor}"
+
+    @property
+    def is_open(self) -> bool:
+        """True while galaxies are handed out to everybody."""
+        return self.status == Status.LIVE

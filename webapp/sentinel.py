@@ -9,33 +9,53 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from webapp.cluster import signal_process
 
 POLL_S = 0.05
 
 
-def members(sessions: Iterable[int]) -> set[int]:
-    """Return the living processes of some sessions, and what left them for a session of its own."""
-    wanted = set(sessions)
-    processes = list(_processes())
-    found = {pid for pid, _, session, _ in processes if session in wanted}
+class Process(NamedTuple):
+    """One line of the kernel's table; number and start together are never used twice."""
+
+    pid: int
+    parent: int
+    session: int
+    state: str
+    started: int
+
+
+def processes() -> list[Process]:
+    """Return every process that has not ended."""
+    found = (_process(entry) for entry in Path("/proc").glob("[0-9]*"))
+    return [process for process in found if process is not None and process.state not in "ZX"]
+
+
+def _process(entry: Path) -> Process | None:
+    try:
+        # The name may hold blanks and brackets: what we want stands behind its last bracket.
+        fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return Process(int(entry.name), int(fields[1]), int(fields[3]), fields[0], int(fields[19]))
+
+
+def members(sessions: Iterable[int], known: Iterable[Process] = ()) -> set[Process]:
+    """Return the living processes of some sessions, those known before, and their descendants.
+
+    A descendant may have begun a session of its own, as PostgreSQL's do. Once its parent is dead
+    nothing tells where it came from, so a caller that waits hands back what it has seen.
+    """
+    wanted, seen = set(sessions), {(process.pid, process.started) for process in known}
+    alive = processes()
+    found = {p for p in alive if p.session in wanted or (p.pid, p.started) in seen}
     grown = 0
     while grown != len(found):
         grown = len(found)
-        found |= {pid for pid, parent, _, _ in processes if parent in found}
-    return found & {pid for pid, _, _, state in processes if state not in "ZX"}
-
-
-def _processes() -> Iterable[tuple[int, int, int, str]]:
-    """Yield number, parent, session and state of every process."""
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            # The name may hold blanks and brackets: what we want stands behind its last bracket.
-            fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
-        except OSError:
-            continue
-        yield int(entry.name), int(fields[1]), int(fields[3]), fields[0]
+        parents = {process.pid for process in found}
+        found |= {process for process in alive if process.parent in parents}
+    return found
 
 
 def end(
@@ -48,16 +68,18 @@ def end(
         within_s: how long they may take.
         is_hurried: asked while waiting; True ends the wait.
     """
+    left = members(stop_signals)
     for leader, number in stop_signals.items():
         signal_process(leader, number)
     deadline = time.monotonic() + within_s
-    while (left := members(stop_signals)) and time.monotonic() < deadline and not is_hurried():
+    while left and time.monotonic() < deadline and not is_hurried():
         time.sleep(POLL_S)
+        left = members(stop_signals, left)
     while left:
-        for pid in left:
-            signal_process(pid, signal.SIGKILL)
+        for process in left:
+            signal_process(process.pid, signal.SIGKILL)
         time.sleep(POLL_S)
-        left = members(stop_signals)
+        left = members(stop_signals, left)
 
 
 def main() -> None:

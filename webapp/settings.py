@@ -310,6 +310,14 @@ VOTES_LICENSE_URL = env_str(
 )
 CONTACT = env_str("CONTACT", "the administrator of this site")
 
+# The pages in the head: address, words, and whether only owners of campaigns see them.
+NAVIGATION = [
+    ("classifications:home", "Classify", False),
+    ("classifications:my_galaxies", "My galaxies", False),
+    ("dashboard:campaigns", "Campaigns", True),
+    ("subjects:sets", "Sets", True),
+]
+
 # Volunteers
 HANDOUT_EXPIRES_S = env_int("HANDOUT_EXPIRES_S", "86400", at_least=1)
 

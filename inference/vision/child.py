@@ -72,8 +72,7 @@ class Child:
     def send(self, content: bytes) -> None:
         """Queue a request and write as much of it as the pipe takes now; never waits."""
         self._outbox.append(memoryview(wire.packed({}, [content])))
-        with contextlib.suppress(BrokenPipeError):  # the wait for the reply will tell
-            self._write()
+        self._write()
 
     def reply(self, timeout_s: float) -> Message:
         """Wait for the next reply, and write what is queued meanwhile.
@@ -112,17 +111,20 @@ class Child:
             ready = selector.select(max(0.0, deadline - time.monotonic()))
         if not ready:
             raise ChildTooSlow("no reply in time")
-        try:
-            for key, _ in ready:
-                self._write() if key.fileobj is self._stdin else self._read()
-        except BrokenPipeError as error:
-            raise ChildEnded(self._how_it_ended()) from error
+        for key, _ in ready:
+            if key.fileobj is self._stdin:
+                self._write()
+            else:
+                self._read()
 
     def _write(self) -> None:
         while self._outbox:
             try:
                 n_bytes = os.write(self._stdin.fileno(), self._outbox[0])
             except BlockingIOError:
+                return
+            except BrokenPipeError:  # what it answered before it ended is still to be read
+                self._outbox.clear()
                 return
             rest = self._outbox.popleft()[n_bytes:]
             if rest:

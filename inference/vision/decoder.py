@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
-from inference.vision import wire
 from inference.vision.child import Child, ChildEnded, ChildTooSlow
 from inference.vision.picture import MAX_FILE_BYTES, PictureRefused, SkyFrame, too_large
 from inference.vision.renditions import Rendition, Renditions
@@ -65,7 +64,11 @@ class Decoder:
     def __enter__(self) -> Self:
         # Its working folder: empty, and gone with it.
         self._folder = tempfile.TemporaryDirectory(prefix="decoder-")
-        self._restart()
+        try:
+            self._restart()
+        except BaseException:
+            self._folder.cleanup()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

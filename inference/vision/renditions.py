@@ -70,12 +70,8 @@ def stamp_image(image: Image.Image) -> Image.Image:
     """
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
-    return image.resize(
-        (STAMP_PX, STAMP_PX),
-        Image.Resampling.LANCZOS,
-        box=(left, top, left + side, top + side),
-        reducing_gap=_GAP,
-    )
+    square = image.crop((left, top, left + side, top + side))
+    return square.resize((STAMP_PX, STAMP_PX), Image.Resampling.LANCZOS, reducing_gap=_GAP)
 
 
 def _resized(image: Image.Image, long_side_px: int, gap: float = _GAP) -> Image.Image:

@@ -41,11 +41,11 @@ def sky_frame(header: Header, *, width_px: int, height_px: int) -> SkyFrame | No
 
 def _measured(wcs: WCS, *, x_px: float, y_px: float) -> SkyFrame:
     """Measure scale and angles on the sky itself, so distortions and any projection count."""
-    here, right, up = (
-        _icrs(wcs, x_px + dx, y_px + dy) for dx, dy in [(0, 0), (1, 0), (0, 1)]
-    )
+    here, right, up = (_icrs(wcs, x_px + dx, y_px + dy) for dx, dy in [(0, 0), (1, 0), (0, 1)])
     # Columns: one pixel to the right, one pixel up; rows: arcseconds to the east, to the north.
-    per_pixel = np.array([[o.to_value("arcsec") for o in here.spherical_offsets_to(p)] for p in (right, up)]).T
+    per_pixel = np.array(
+        [[o.to_value("arcsec") for o in here.spherical_offsets_to(p)] for p in (right, up)]
+    ).T
     north_x, north_y = np.linalg.solve(per_pixel, [0.0, 1.0])
     area = float(np.linalg.det(per_pixel))
     return SkyFrame(

@@ -203,3 +203,9 @@ def mosaic(workflow: Workflow) -> list[Subject]:
     return list(
         Subject.objects.filter(subject_set__links__workflow=workflow).order_by("pk")[:MOSAIC]
     )
+
+
+def picture_credits(workflow: Workflow) -> list[str]:
+    """Return who took the pictures."""
+    sets = workflow.subject_sets.filter(links__is_linked=True).exclude(credit="")
+    return list(sets.order_by("pk").values_list("credit", flat=True).distinct())

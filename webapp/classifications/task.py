@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from inference.errors import PathRefused
 from inference.formats.tree import Answer, Question, Step, Walk
-from webapp.classifications.models import Handout
+from webapp.classifications.models import Classification, Handout, Standing
 from webapp.classifications.queries import Repeat
 from webapp.classifications.shown import Shown
+from webapp.subjects.models import Subject
 
+State = Standing.State
 ITEM = re.compile(r"p?\d{1,4}", re.ASCII)
 
 
@@ -50,22 +53,35 @@ def write_walk(steps: Sequence[Step]) -> str:
 
 @dataclass(frozen=True)
 class Choice:
-    """An answer button: where it leads, and the digit that names it."""
+    """An answer button: the walk that it leads to, and the digit that names it."""
 
     answer: Answer
     digit: int
-    href: str
-    part: str
+    walk: str
 
 
 @dataclass(frozen=True)
 class TrailStep:
-    """A step already taken, and the address that takes it back."""
+    """A step already taken, and the walk before it."""
 
     question: Question
     words: str
-    href: str
-    part: str
+    icon: str
+    walk: str
+
+
+REPEATS = {
+    Repeat.FINISHED: _("This campaign is finished: your answer is kept, but it will not count."),
+    Repeat.SAW_ALL: _("You have seen every open galaxy: another answer will not count."),
+    Repeat.RETIRED: _("This galaxy has all the answers it needs: yours will not count."),
+    Repeat.SEEN: _("You have classified this galaxy before: another answer will not count."),
+}
+SAVED = {
+    State.COUNTED: _("Saved: your answer counts."),
+    State.LATE: _("Saved. That galaxy had just had its last answer, so yours does not count."),
+    State.TEST: _("Saved as a test: this campaign is not launched yet."),
+    State.REPEAT: _("You had answered that galaxy before: your first answer stands."),
+}
 
 
 @dataclass(frozen=True)
@@ -76,22 +92,31 @@ class Task:
     walk: Walk
     repeat: Repeat | None = None
     error: str = ""
+    saved: State | None = None
 
-    def _address(self, view: str, walk: str) -> str:
-        place = reverse(
-            f"classifications:{view}", args=[self.handout.workflow.slug, self.handout.uuid]
-        )
-        return f"{place}?answers={walk}" if walk else place
+    def _address(self, view: str) -> str:
+        slug = self.handout.workflow.slug
+        return reverse(f"classifications:{view}", args=[slug, self.handout.uuid])
+
+    @property
+    def place(self) -> str:
+        """The address of this galaxy's page, before any answer."""
+        return self._address("galaxy")
 
     @property
     def page(self) -> str:
         """The address of the page as it stands."""
-        return self._address("galaxy", write_walk(self.walk.steps))
+        return f"{self.place}?answers={self.answers}" if self.answers else self.place
 
     @property
     def part(self) -> str:
         """The address of the question as a part."""
-        return self._address("question", "")
+        return self._address("question")
+
+    @property
+    def submit(self) -> str:
+        """The address that stores the answers."""
+        return reverse("classifications:submit", args=[self.handout.workflow.slug])
 
     @property
     def answers(self) -> str:
@@ -99,25 +124,43 @@ class Task:
         return write_walk(self.walk.steps)
 
     @property
+    def back(self) -> str:
+        """The walk without its last step."""
+        return write_walk(self.walk.steps[:-1])
+
+    @property
     def question(self) -> Question | None:
         """The question that waits; None when Done is possible."""
         return self.walk.open
 
     @property
-    def number(self) -> int:
-        """Number of the question that waits, from 1."""
-        return len(self.walk.steps) + 1
+    def words(self) -> str:
+        """What a screen reader says of the picture: its size on the sky, never what it shows."""
+        subject = self.handout.subject
+        if subject.pixel_scale_arcsec is None:
+            return str(_("The galaxy to classify"))
+        field = round(subject.pixel_scale_arcsec * max(subject.width_px, subject.height_px))
+        return str(_("The galaxy to classify, field %(field)s arcseconds")) % {"field": field}
+
+    @property
+    def repeat_words(self) -> str:
+        """Why an answer will not count."""
+        return str(REPEATS[self.repeat]) if self.repeat else ""
+
+    @property
+    def saved_words(self) -> str:
+        """What became of the answer before this galaxy."""
+        return str(SAVED.get(self.saved, "")) if self.saved else ""
 
     @cached_property
     def choices(self) -> list[Choice]:
         """The answers to the question that waits."""
         if self.walk.open is None:
             return []
-        so_far = write_walk(self.walk.steps)
+        start = f"{self.answers}-" if self.answers else ""
         return [
-            Choice(answer, digit, self._address("galaxy", item), self._address("question", item))
+            Choice(answer, digit, f"{start}{answer.index}")
             for digit, answer in enumerate(self.walk.open.answers, start=1)
-            for item in [f"{so_far}-{answer.index}" if so_far else str(answer.index)]
         ]
 
     @cached_property
@@ -126,9 +169,9 @@ class Task:
         return [
             TrailStep(
                 step.question,
-                ", ".join(answer.label for answer in step.answers) or "none of these",
-                self._address("galaxy", write_walk(self.walk.steps[:number])),
-                self._address("question", write_walk(self.walk.steps[:number])),
+                words_of(step),
+                step.answers[0].icon if step.answers else "nothing-unusual",
+                write_walk(self.walk.steps[:number]),
             )
             for number, step in enumerate(self.walk.steps)
         ]
@@ -142,3 +185,33 @@ class Task:
     def signed(self) -> str:
         """What the page says of itself, signed."""
         return Shown.of(self.handout).sign()
+
+
+def words_of(step: Step) -> str:
+    """Return the answers of a step in words."""
+    return ", ".join(answer.label for answer in step.answers) or str(_("none of these"))
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A galaxy on the wall of somebody's own, with what they said of it."""
+
+    classification: Classification
+
+    @property
+    def subject(self) -> Subject:
+        """The galaxy."""
+        return self.classification.subject
+
+    @property
+    def words(self) -> str:
+        """The answers, in the order given."""
+        tree = self.classification.tree.tree
+        return ", ".join(tree.answers[index].label for index in self.classification.path)
+
+    @property
+    def note(self) -> str:
+        """Why the answer does not count, if it does not."""
+        standing = getattr(self.classification, "standing", None)
+        state = State(standing.state) if standing else State.REPEAT
+        return "" if state == State.COUNTED else str(state.label)

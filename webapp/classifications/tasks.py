@@ -4,7 +4,7 @@ import logging
 
 from celery import shared_task
 
-from webapp.classifications import recount, services
+from webapp.classifications import following, recount, services
 from webapp.workflows.models import Workflow
 
 logger = logging.getLogger(__name__)
@@ -22,3 +22,10 @@ def compare_tallies_with_votes() -> None:
     for workflow in Workflow.objects.select_related("tree"):
         for difference in recount.differences(workflow):
             logger.error("Recount of %s: %s", workflow.slug, difference)
+
+
+@shared_task
+def follow_trees() -> None:
+    """Every tally is along its campaign's present tree."""
+    for workflow in Workflow.objects.filter(is_tallied=False).select_related("tree"):
+        following.follow_tree(workflow)

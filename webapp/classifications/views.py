@@ -1,7 +1,6 @@
 """The volunteers' pages: the campaigns, the galaxy to classify, my galaxies."""
 
 import uuid
-from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -19,8 +18,9 @@ from webapp.accounts.identity import Identity, identity_of, known_identity
 from webapp.classifications import queries, services
 from webapp.classifications.forms import ClassificationForm
 from webapp.classifications.models import Classification, Handout
+from webapp.classifications.services import Recorded
 from webapp.classifications.shown import Shown
-from webapp.classifications.task import Task, read_walk
+from webapp.classifications.task import Answered, Task, read_walk
 from webapp.common.errors import DomainError
 from webapp.workflows.models import Status, Workflow
 
@@ -47,6 +47,7 @@ def _campaign_page(request: HttpRequest, workflow: Workflow) -> HttpResponse:
     context = {
         "workflow": workflow,
         "progress": queries.progress(workflow),
+        "credits": queries.picture_credits(workflow),
         "mosaic": queries.mosaic(workflow),
     }
     return render(request, "classifications/campaign.html", context)
@@ -68,10 +69,18 @@ def classify(request: HttpRequest, slug: str) -> HttpResponse:
     """Hand out a galaxy and go to its page."""
     workflow = _workflow(request, slug)
     if workflow.status == Status.PAUSED:
-        return render(request, "classifications/paused.html", {"workflow": workflow})
+        return _notice(
+            request,
+            heading=_("This campaign is paused"),
+            words=_("Its owners hand out no galaxies for the moment; every answer so far is kept."),
+        )
     handed = services.hand_out(identity=identity_of(request), workflow=workflow)
     if handed is None:
-        return render(request, "classifications/empty.html", {"workflow": workflow})
+        return _notice(
+            request,
+            heading=_("No galaxies yet"),
+            words=_("This campaign's galaxies appear here once its owners have added a set."),
+        )
     return redirect("classifications:galaxy", slug, handed[0].uuid)
 
 
@@ -147,20 +156,23 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
         )
     except DomainError as error:
         return _refused(request, identity, shown, str(error), slug)
-    response = _next(request, identity, shown)
+    response = _next(request, identity, shown, recorded)
     response.headers["Classification-Id"] = str(recorded.classification_id)
     return response
 
 
-def _next(request: HttpRequest, identity: Identity, shown: Shown) -> HttpResponse:
+def _next(
+    request: HttpRequest, identity: Identity, shown: Shown, recorded: Recorded
+) -> HttpResponse:
     """Answer with the next galaxy: as a part for htmx, as an address without JavaScript."""
     workflow = Workflow.objects.select_related("tree").get(pk=shown.workflow_id)
     handed = services.hand_out(identity=identity, workflow=workflow, answered=shown.handout)
     if handed is None or workflow.status == Status.PAUSED:
         start = reverse("classifications:classify", args=[workflow.slug])
         return _go_to(start) if request.htmx else redirect(start)  # type: ignore[attr-defined]
-    task = Task(handed[0], workflow.tree.tree.walk([]), handed[1])
+    task = Task(handed[0], workflow.tree.tree.walk([]), handed[1], saved=recorded.state)
     if not request.htmx:  # type: ignore[attr-defined]
+        messages.success(request, task.saved_words)
         return redirect(task.page)
     response = render(request, f"{CLASSIFY}#task", {"task": task})
     response.headers["HX-Push-Url"] = task.page
@@ -172,12 +184,41 @@ def _refused(
 ) -> HttpResponse:
     """Say what was not stored and why; the galaxy stays if it can still be answered."""
     handout = shown and queries.live_handout(identity=identity, handout=shown.handout)
+    if not handout:
+        return _notice(
+            request,
+            heading=_("This answer was not stored"),
+            words=sentence,
+            url=reverse("classifications:classify", args=[slug]),
+            label=_("Go on with the next galaxy"),
+            is_refusal=True,
+        )
+    task = Task(handout, handout.tree.tree.walk([]), error=sentence)
     part = "#task" if request.htmx else ""  # type: ignore[attr-defined]
-    if handout:
-        task = Task(handout, handout.tree.tree.walk([]), error=sentence)
-        return render(request, f"{CLASSIFY}{part}", {"task": task}, status=422)
-    context: dict[str, Any] = {"sentence": sentence, "slug": slug}
-    return render(request, f"classifications/refused.html{part}", context, status=422)
+    return render(request, f"{CLASSIFY}{part}", {"task": task}, status=422)
+
+
+def _notice(
+    request: HttpRequest,
+    *,
+    heading: str,
+    words: str,
+    url: str = "",
+    label: str = "",
+    is_refusal: bool = False,
+) -> HttpResponse:
+    """Show one sentence in place of a galaxy."""
+    context = {
+        "heading": heading,
+        "words": words,
+        "url": url or reverse("classifications:home"),
+        "label": label or _("See the campaigns"),
+        "icon": "artifact" if is_refusal else "spiral",
+        "is_refusal": is_refusal,
+    }
+    part = "#task" if request.htmx else ""  # type: ignore[attr-defined]
+    status = 422 if is_refusal else 200
+    return render(request, f"classifications/notice.html{part}", context, status=status)
 
 
 @require_safe
@@ -185,6 +226,6 @@ def my_galaxies(request: HttpRequest) -> HttpResponse:
     """Show what this person has classified, newest first."""
     known = known_identity(request)
     own = queries.classifications_of(known) if known else Classification.objects.none()
-    pages = Paginator(own, PER_PAGE)
-    context = {"page": pages.get_page(request.GET.get("page"))}
-    return render(request, "classifications/my_galaxies.html", context)
+    page = Paginator(own, PER_PAGE).get_page(request.GET.get("page"))
+    page.object_list = [Answered(row) for row in page.object_list]
+    return render(request, "classifications/my_galaxies.html", {"page": page})

@@ -1,5 +1,6 @@
 """Long work and the audit log."""
 
+import math
 from typing import Any
 
 from django.conf import settings
@@ -42,6 +43,9 @@ class BackgroundWork(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+
+    # When the worker that holds it should put it back, by its own time.monotonic(); not stored.
+    pause_at_s: float = math.inf
 
     class Meta:
         abstract = True

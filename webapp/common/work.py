@@ -2,9 +2,12 @@
 
 The order of a worker: `claim_next` commits the claim; then it computes without any row lock; then
 each short transaction begins with `hold`, which fails if somebody else has taken over meanwhile.
+Between two steps it calls `rest`, which stops it where its time is spent or the worker is to end.
 """
 
 import logging
+import math
+import time
 import traceback as tracebacks
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,10 +16,12 @@ from threading import Event, Thread
 from typing import TypeVar
 
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
-from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db import Error as DatabaseTrouble
+from django.db import connection, models, transaction
+from django.db.models import Case, F, Q, Value, When
+from django.db.models.functions import Coalesce, Now
 
+from webapp.common import drain
 from webapp.common.errors import DomainError
 from webapp.common.models import BackgroundWork, WorkStatus
 
@@ -24,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 Work = TypeVar("Work", bound=BackgroundWork)
 MAX_ATTEMPTS = 5
+DIED = f"The worker died {MAX_ATTEMPTS} times at this work. An administrator can see the log."
 
 
 class LeaseLost(Exception):  # noqa: N818 - not an error of the program: somebody else goes on
@@ -34,31 +40,55 @@ class WorkCancelled(Exception):  # noqa: N818 - asked for by a person
     """Somebody has asked for this work to stop."""
 
 
-@transaction.atomic
+class WorkPaused(Exception):  # noqa: N818 - the next worker goes on
+    """The worker is to end, or its time is spent; the rest is for the next one."""
+
+
 def claim_next(model: type[Work]) -> Work | None:
     """Claim the oldest row that waits, or whose holder has let its lease run out."""
-    rows = model._default_manager.all()  # noqa: SLF001 - the public way to a generic manager
+    return _claim(_all(model))
+
+
+def claim(row: Work) -> Work | None:
+    """Claim this row, or return None while somebody else holds it or it is at its end."""
+    return _claim(_all(type(row)).filter(pk=row.pk))
+
+
+@transaction.atomic
+def _claim(rows: "models.QuerySet[Work]") -> Work | None:
     waiting = Q(status=WorkStatus.PENDING) & (
         Q(not_before_at__isnull=True) | Q(not_before_at__lte=Now())
     )
     abandoned = Q(status=WorkStatus.RUNNING, lease_expires_at__lt=Now())
-    row = (
+    found = (
         rows.filter(waiting | abandoned)
         .select_for_update(skip_locked=True, no_key=True)
         .order_by("pk")
-        .first()
     )
-    if row is None:
-        return None
-    if row.attempts >= MAX_ATTEMPTS:
-        _end(row, WorkStatus.FAILED, error=row.error or "The worker died five times at this work.")
-        return None
-    rows.filter(pk=row.pk).update(
+    while (row := found.first()) is not None:
+        if _may_start(row):
+            return _start(row)
+    return None
+
+
+def _may_start(row: BackgroundWork) -> bool:
+    """End what is not worth another start, so that it does not keep others waiting."""
+    if row.cancel_requested_at is not None:
+        _end(row, WorkStatus.CANCELLED)
+    elif row.attempts >= MAX_ATTEMPTS:
+        _end(row, WorkStatus.FAILED, error=row.error or DIED)
+    else:
+        return True
+    return False
+
+
+def _start(row: Work) -> Work:
+    _all(type(row)).filter(pk=row.pk).update(
         status=WorkStatus.RUNNING,
         token=F("token") + 1,
         attempts=F("attempts") + 1,
-        started_at=row.started_at or Now(),
-        lease_expires_at=Now() + timedelta(seconds=settings.LEASE_S),
+        started_at=Coalesce("started_at", Now()),
+        lease_expires_at=_lease_end(),
     )
     row.refresh_from_db()
     return row
@@ -72,32 +102,57 @@ def hold(row: BackgroundWork) -> None:
         WorkCancelled: somebody asked for the work to stop.
     """
     current = (
-        type(row)
-        ._default_manager.select_for_update(no_key=True)
+        _all(type(row))
+        .select_for_update(no_key=True)
         .filter(pk=row.pk, token=row.token, status=WorkStatus.RUNNING)
-        .values_list("cancel_requested_at", flat=True)
     )
-    found = list(current)
+    found = list(current.values_list("cancel_requested_at", flat=True))
     if not found:
         raise LeaseLost(f"{row} was taken over")
     if found[0] is not None:
         raise WorkCancelled(f"{row} is to stop")
+    _held(row).update(lease_expires_at=_lease_end())
 
 
 def report(row: BackgroundWork, *, n_done: int, n_total: int | None = None) -> None:
-    """Store progress; call it in the transaction that made it, after `hold`."""
-    type(row)._default_manager.filter(pk=row.pk, token=row.token).update(
+    """Store progress; call it in the transaction that made it, after `hold`.
+
+    Only more than before counts as progress: work that fails at the same place each time would
+    otherwise never have used up its attempts.
+    """
+    _held(row).update(
         n_done=n_done,
         n_total=n_total,
-        attempts=0,
-        lease_expires_at=Now() + timedelta(seconds=settings.LEASE_S),
+        attempts=Case(When(n_done__lt=n_done, then=Value(0)), default=F("attempts")),
     )
+    if n_done > row.n_done:
+        row.attempts = 0
     row.n_done, row.n_total = n_done, n_total
+
+
+def rest(row: BackgroundWork) -> None:
+    """Stop here, between two steps, if the worker is to end or has spent its time.
+
+    Raises:
+        WorkPaused: the row goes back, and whoever claims it next goes on from its last report.
+    """
+    if drain.is_asked() or time.monotonic() >= row.pause_at_s:
+        raise WorkPaused(f"{row} goes on later")
 
 
 def finish(row: BackgroundWork) -> None:
     """Mark the work done; call it in the transaction that wrote its last result."""
     _end(row, WorkStatus.DONE)
+
+
+def cancel(row: BackgroundWork) -> None:
+    """End work that this worker holds, because somebody asked for it."""
+    _end(row, WorkStatus.CANCELLED)
+
+
+def put_back(row: BackgroundWork) -> None:
+    """Let the next worker go on with work that this one holds; nothing has failed."""
+    _held(row).update(status=WorkStatus.PENDING, lease_expires_at=None, not_before_at=None)
 
 
 @transaction.atomic
@@ -106,39 +161,74 @@ def give_up(row: BackgroundWork, error: Exception) -> None:
 
     A `DomainError` is a reason that a repetition does not cure, so it ends the work at once.
     """
-    row.traceback = "".join(tracebacks.format_exception(error))
+    row.traceback = _storable("".join(tracebacks.format_exception(error)))
     if isinstance(error, DomainError) or row.attempts >= MAX_ATTEMPTS:
-        _end(row, WorkStatus.FAILED, error=str(error) or type(error).__name__)
+        _end(row, WorkStatus.FAILED, error=_sentence(error))
         return
-    type(row)._default_manager.filter(pk=row.pk, token=row.token).update(
+    patience_s = settings.BEAT_EVERY_S * 2 ** max(0, row.attempts - 1)
+    _held(row).update(
         status=WorkStatus.PENDING,
-        error=str(error) or type(error).__name__,
+        error=_sentence(error),
         traceback=row.traceback,
         lease_expires_at=None,
-        not_before_at=Now() + timedelta(seconds=settings.BEAT_EVERY_S * 2 ** (row.attempts - 1)),
+        not_before_at=Now() + timedelta(seconds=patience_s),
     )
 
 
-@transaction.atomic
-def retry(row: BackgroundWork) -> None:
-    """Let failed work be tried again, as the Retry button does."""
-    type(row)._default_manager.filter(pk=row.pk, status=WorkStatus.FAILED).update(
-        status=WorkStatus.PENDING, attempts=0, not_before_at=None, error="", finished_at=None
+def retry(row: BackgroundWork) -> bool:
+    """Let failed or cancelled work go on from its last report, as the Retry button does.
+
+    Returns:
+        False if it neither failed nor was cancelled, so that nothing changed.
+    """
+    ended = _all(type(row)).filter(pk=row.pk, status__in=(WorkStatus.FAILED, WorkStatus.CANCELLED))
+    n_rows = ended.update(
+        status=WorkStatus.PENDING,
+        attempts=0,
+        not_before_at=None,
+        cancel_requested_at=None,
+        error="",
+        finished_at=None,
     )
+    return n_rows > 0
 
 
-@transaction.atomic
-def request_cancel(row: BackgroundWork) -> None:
-    """Ask for the work to stop; waiting work ends at once, running work at its next step."""
-    rows = type(row)._default_manager.filter(pk=row.pk)
-    rows.filter(status=WorkStatus.PENDING).update(
-        status=WorkStatus.CANCELLED, finished_at=Now(), cancel_requested_at=Now()
+def request_cancel(row: BackgroundWork) -> bool:
+    """Ask for the work to stop; waiting work ends at once, running work at its next step.
+
+    One statement, since a row may go from running to waiting and back at any moment.
+
+    Returns:
+        False if it had ended already.
+    """
+    is_waiting = Q(status=WorkStatus.PENDING)
+    n_rows = (
+        _all(type(row))
+        .filter(pk=row.pk, status__in=(WorkStatus.PENDING, WorkStatus.RUNNING))
+        .update(
+            status=Case(When(is_waiting, then=Value(WorkStatus.CANCELLED)), default=F("status")),
+            finished_at=Case(When(is_waiting, then=Now()), default=F("finished_at")),
+            cancel_requested_at=Now(),
+        )
     )
-    rows.filter(status=WorkStatus.RUNNING).update(cancel_requested_at=Now())
+    return n_rows > 0
+
+
+def _all(model: type[Work]) -> "models.QuerySet[Work]":
+    return model._default_manager.all()  # noqa: SLF001 - the public way to a generic manager
+
+
+def _held(row: Work) -> "models.QuerySet[Work]":
+    """Return the row as a query that finds it only as long as this worker holds it."""
+    return _all(type(row)).filter(pk=row.pk, token=row.token, status=WorkStatus.RUNNING)
+
+
+def _lease_end() -> "models.expressions.CombinedExpression":
+    return Now() + timedelta(seconds=settings.LEASE_S)
 
 
 def _end(row: BackgroundWork, status: WorkStatus, error: str = "") -> None:
-    type(row)._default_manager.filter(pk=row.pk, token=row.token).update(
+    _all(type(row)).filter(pk=row.pk, token=row.token).update(
         status=status,
         error=error,
         traceback=row.traceback if error else "",
@@ -146,6 +236,21 @@ def _end(row: BackgroundWork, status: WorkStatus, error: str = "") -> None:
         lease_expires_at=None,
     )
     row.status = status
+
+
+def _sentence(error: Exception) -> str:
+    """Return what the person who asked is told; what only a programmer understands is named so."""
+    if isinstance(error, DomainError):
+        return _storable(str(error))
+    return _storable(
+        f"The program failed ({type(error).__name__}: {str(error)[:200]}). An administrator can "
+        f"see the details, and Retry tries it again."
+    )
+
+
+def _storable(text: str) -> str:
+    """Return text as PostgreSQL takes it: no NUL, no lone surrogates."""
+    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
 
 
 @contextmanager
@@ -165,10 +270,8 @@ def _extend_until(row: BackgroundWork, stop: Event) -> None:
     try:
         while not stop.wait(settings.LEASE_S / 3):
             try:
-                type(row)._default_manager.filter(
-                    pk=row.pk, token=row.token, status=WorkStatus.RUNNING
-                ).update(lease_expires_at=Now() + timedelta(seconds=settings.LEASE_S))
-            except DatabaseError as error:
+                _held(row).update(lease_expires_at=_lease_end())
+            except DatabaseTrouble as error:
                 logger.warning("The lease of %s was not extended: %s", row, error)
                 connection.close()
     finally:
@@ -181,24 +284,29 @@ def run_all(model: type[Work], perform: Callable[[Work], None], *, deadline_s: f
     Returns:
         How many rows were claimed.
     """
-    from time import monotonic  # noqa: PLC0415 - tests move the clock
-
     n_claimed = 0
-    while monotonic() < deadline_s and (row := claim_next(model)) is not None:
+    while _has_time(deadline_s) and (row := claim_next(model)) is not None:
         n_claimed += 1
-        _perform(row, perform)
+        run(row, perform, deadline_s=deadline_s)
     return n_claimed
 
 
-def _perform(row: Work, perform: Callable[[Work], None]) -> None:
+def _has_time(deadline_s: float) -> bool:
+    return time.monotonic() < deadline_s and not drain.is_asked()
+
+
+def run(row: Work, perform: Callable[[Work], None], *, deadline_s: float = math.inf) -> None:
+    """Perform claimed work to one of its ends; nothing that goes wrong there is raised."""
+    row.pause_at_s = deadline_s
     try:
         with heartbeat(row):
             perform(row)
     except LeaseLost:
         logger.info("%s was taken over by another worker.", row)
+    except WorkPaused:
+        put_back(row)
     except WorkCancelled:
-        with transaction.atomic():
-            _end(row, WorkStatus.CANCELLED)
+        cancel(row)
     except Exception as error:
         logger.exception("%s failed at attempt %s.", row, row.attempts)
         give_up(row, error)

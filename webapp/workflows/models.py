@@ -78,6 +78,9 @@ class Workflow(models.Model):
     judged_rule_version = models.IntegerField(
         default=1, help_text="Behind rule_version: galaxies wait to be judged anew."
     )
+    is_tallied = models.BooleanField(
+        default=True, help_text="False: tallies along an older tree wait to be recounted."
+    )
     mixture: "models.JSONField[Any, Any]" = models.JSONField(
         default=dict, blank=True, help_text="Share of each stream; empty: random only."
     )

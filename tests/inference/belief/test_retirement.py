@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -24,6 +25,12 @@ def refusal(data) -> str:
     sentence = str(refused.value)
     assert "\n" not in sentence
     return sentence
+
+
+def test_the_documented_example_is_a_rule():
+    page = Path(__file__).parents[3] / "docs" / "formats.md"
+    example = page.read_text(encoding="utf-8").split("```json\n")[2].split("```")[0]
+    assert Rule.parse(example, TREE) == Rule.default(TREE)
 
 
 def test_a_subject_goes_on_until_it_has_enough_classifications():

@@ -97,3 +97,14 @@ def test_a_changed_multiple_choice_is_told():
         'Question "q1" now needs an answer.',
         'Question "q1", now leads to the end; it led to "q2".',
     ]
+
+
+def test_a_question_that_now_needs_an_answer_is_no_typo_fix():
+    values = small_tree([None, None])
+    question = values["questions"][0]
+    question |= {"kind": "multiple", "next": None}
+    for answer in question["answers"]:
+        del answer["next"]
+    older = Tree.parse(values)
+    question["required"] = True
+    assert not Tree.parse(values).same_structure(older)

@@ -3,7 +3,7 @@ import re
 import pytest
 from hypothesis import given
 
-from inference.formats.graph import Graph, graph
+from inference.formats.graph import Graph, Node, graph
 from inference.formats.tree import Tree, built_in, load_built_in
 from tests.inference.formats.trees import small_tree, tree_values
 
@@ -28,7 +28,7 @@ def check_drawing(tree: Tree, drawing: Graph) -> None:
         assert all(0 <= y <= drawing.height for _, y in edge.points)
 
 
-def overlap(first, second) -> bool:
+def overlap(first: Node, second: Node) -> bool:
     return (
         first.x < second.x + second.width
         and second.x < first.x + first.width

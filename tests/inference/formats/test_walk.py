@@ -69,7 +69,7 @@ def test_a_path_is_accepted_only_if_walking_its_answers_gives_it_back(values, pa
     try:
         asked = tree.asked(path)
     except PathRefused:
-        assert 'uestion "' in refusal(tree.check_path, path)
+        assert 'question "' in refusal(tree.check_path, path).casefold()
         return
     walk = tree.walk(())
     for index in asked:
@@ -135,7 +135,7 @@ def test_going_back_drops_what_came_after(menu):
         ([1, 7, 99], 'At question "odd" the path has 99, which is no answer'),
         (
             [11],
-            'At question "kind" the path has 11, which is no answer of this tree: they are numbered',
+            '"kind" the path has 11, which is no answer of this tree: they are numbered 0 to 10',
         ),
         ([-1], "the path has -1"),
         ([0, -8], 'At question "odd" the path has -8'),

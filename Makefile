@@ -1,0 +1,98 @@
+# Every command. `make` alone lists them; they need Python 3.11 or newer, and nothing else.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --generate-hashes
+
+.PHONY: help
+help:
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: .venv/.web ## the site on http://localhost:8000 (PORT=...) until Ctrl-C
+	@exec $(BIN)/python -m webapp.supervisor
+
+.PHONY: demo
+demo: .venv/.web ## simulated volunteers answer the demo campaign
+	@$(BIN)/python manage.py simulate_volunteers
+
+.PHONY: test
+test: .venv/.dev browser ## all tests, or T="tests/webapp -k lock"
+	@$(BIN)/python -m pytest -n 2 $(T)
+
+.PHONY: check
+check: lint types imports migrations test ## everything that must be green before a commit
+
+.PHONY: lint
+lint: .venv/.dev ## style, formatting, spelling
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	@find templates -name '*.html' -exec $(BIN)/djade --check --target-version 5.2 {} +
+	@$(BIN)/typos
+
+.PHONY: types
+types: .venv/.dev ## mypy, strict
+	@$(BIN)/mypy
+
+.PHONY: imports
+imports: .venv/.dev ## the order of packages and apps
+	@$(BIN)/lint-imports
+
+.PHONY: migrations
+migrations: .venv/.dev ## no model has changed without its migration
+	@$(BIN)/python manage.py makemigrations --check --dry-run
+
+.PHONY: fix
+fix: .venv/.dev ## repair what the linters can repair
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format --quiet .
+	@find templates -name '*.html' -exec $(BIN)/djade --target-version 5.2 {} + || true
+
+.PHONY: bench
+bench: .venv/.dev ## classifications a second, measured over HTTP
+	@$(BIN)/python -m tests.bench
+
+.PHONY: browser
+browser: .venv/.dev ## find or get the Chromium that the tests drive
+	@$(BIN)/python -m tests.browser.chromium
+
+.PHONY: lock
+lock: .venv/.dev ## lock the versions that pyproject.toml allows
+	@$(LOCK) --extra web --output-file requirements/web.txt pyproject.toml
+	@$(LOCK) --extra web --extra dev --constraints requirements/web.txt --output-file requirements/dev.txt pyproject.toml
+
+.PHONY: audit
+audit: .venv/.dev ## known vulnerabilities of what is locked
+	@$(BIN)/pip-audit --progress-spinner off --disable-pip --require-hashes --requirement requirements/web.txt
+
+.PHONY: clean
+clean: ## remove caches; .venv and var/ (the data!) stay
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache test-results
+	@find . -path ./.venv -prune -o -path ./var -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+# A stamp is written last: an interrupted installation is done again, a finished one is not.
+.venv/.web: requirements/web.txt | .venv/.made
+	@echo "Installing the packages of $< into .venv (once, some minutes)."
+	@$(PIP) -r $<
+	@touch $@
+
+.venv/.dev: requirements/dev.txt requirements/web.txt | .venv/.made
+	@echo "Installing the packages of $< into .venv (once, some minutes)."
+	@$(PIP) -r $<
+	@touch .venv/.web $@
+
+.venv/.made:
+	@for python in python3 python3.13 python3.12 python3.11; do \
+	  $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
+	  python=; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "Python 3.11 or newer is needed and $$(python3 --version 2>/dev/null || echo no python3) was found: install one, as in: apt install python3.11 python3.11-venv" >&2; exit 1; \
+	elif ! $$python -c 'import ensurepip, venv' 2>/dev/null; then \
+	  echo "The venv module of $$python is missing: install it, on Debian and Ubuntu with: apt install python3-venv" >&2; exit 1; \
+	elif ! .venv/bin/python -m pip --version >/dev/null 2>&1; then \
+	  $$python -m venv --clear .venv || exit 1; \
+	fi; \
+	touch $@

@@ -1,0 +1,1 @@
+"""Benches: real server processes, driven over HTTP; `make bench` prints the tables."""

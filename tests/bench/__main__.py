@@ -1,0 +1,37 @@
+"""python -m tests.bench [classify]: prints tables of medians for docs/benchmarks.md."""
+
+import argparse
+import platform
+from pathlib import Path
+
+from tests.bench.site import database
+
+
+def main() -> None:
+    """Run the benches that were asked for, each on a database of its own."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("bench", nargs="?", default="classify", choices=["classify"])
+    parser.add_argument("--seconds", type=float, default=15, help="length of one run")
+    parser.add_argument("--large", type=int, default=1_000_000, help="galaxies of the large case")
+    options = parser.parse_args()
+    print(machine())  # noqa: T201
+    with database() as (var, pid):
+        from tests.bench import classify  # noqa: PLC0415 - after Django is set up
+
+        print(classify.run(var, pid, seconds=options.seconds, n_large=options.large))  # noqa: T201
+
+
+def machine() -> str:
+    """Say what the figures were measured on."""
+    cpu = next(
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text(encoding="ascii").splitlines()
+        if line.startswith("model name")
+    )
+    import os  # noqa: PLC0415
+
+    return f"{os.cpu_count()} cores, {cpu}, {platform.system()}, Python {platform.python_version()}"
+
+
+if __name__ == "__main__":
+    main()

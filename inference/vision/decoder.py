@@ -132,7 +132,7 @@ class Decoder:
                     f"make a smaller cutout, or save it as a plain JPEG or PNG."
                 )
             except ChildEnded as ended:
-                # Once may be the machine's fault (another program's memory); twice is the picture's.
+                # Once may be the machine's fault (memory, a signal); twice is the picture's.
                 first.n_crashes += 1
                 if first.n_crashes == _ATTEMPTS:
                     first.refusal = self._crash(ended)
@@ -142,8 +142,8 @@ class Decoder:
     def _crash(self, ended: ChildEnded) -> PictureRefused:
         return PictureRefused(
             f"The picture ended the decoder {_ATTEMPTS} times ({ended}; it may use "
-            f"{self.memory_mb:,} MB and {self.timeout_s:g} s): make a smaller cutout, or save it as "
-            f"a plain JPEG or PNG."
+            f"{self.memory_mb:,} MB and {self.timeout_s:g} s): make a smaller cutout, or save it "
+            f"as a plain JPEG or PNG."
         )
 
     @property

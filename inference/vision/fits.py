@@ -51,7 +51,7 @@ def read_fits(content: bytes) -> Picture:
     """Return the picture in a FITS file, plain or tile-compressed.
 
     Raises:
-        PictureRefused: no image in it, too many axes, planes or pixels, cut off, or no finite value.
+        PictureRefused: no image, too many axes, planes or pixels, cut off, or no finite value.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -104,7 +104,7 @@ def _described(index: int, hdu: object) -> _Image | None:
         return None
     if len(axes) > 3:
         raise PictureRefused(
-            f"The FITS image has {len(axes)} axes ({' × '.join(map(str, axes))}), and two or three "
+            f"The FITS image has {len(axes)} axes ({' x '.join(map(str, axes))}), and two or three "
             f"can be shown: cut out one image, or one plane per band."
         )
     return _Image(index, header, axes[0], axes[1], axes[2] if len(axes) == 3 else 1)
@@ -136,7 +136,7 @@ def _check(image: _Image, hdu: object, n_bytes: int) -> None:
     values = image.width_px * image.height_px * image.n_planes
     if image.n_planes > _MAX_PLANES or values > _MAX_VALUES:
         raise PictureRefused(
-            f"The FITS image is a cube of {image.n_planes:,} planes of {image.width_px:,} × "
+            f"The FITS image is a cube of {image.n_planes:,} planes of {image.width_px:,} x "
             f"{image.height_px:,} px, and at most {_MAX_PLANES} planes and {_MAX_VALUES:,} values "
             f"make a picture: sum it to one plane per band."
         )

@@ -102,7 +102,7 @@ def _end_of_png(content: bytes) -> int:
         length, name = struct.unpack_from(">I4s", content, position)
         position += 12 + length
         if name == b"IEND":
-            return position
+            return int(position)
     raise PictureRefused(
         f"The PNG is cut off: its {len(content):,} bytes have no end chunk: upload it again."
     )
@@ -140,7 +140,7 @@ def _opaque(image: Image.Image, notes: list[str]) -> Image.Image:
     if not image.has_transparency_data:
         return image.convert("L" if image.mode in ("1", "L") else "RGB")
     layers = image.convert("RGBA")
-    if layers.getextrema()[3] != (255, 255):
+    if layers.getchannel("A").getextrema() != (255, 255):
         notes.append("transparent parts are shown black")
     black = Image.new("RGBA", layers.size, (0, 0, 0, 255))
     return Image.alpha_composite(black, layers).convert("RGB")

@@ -76,13 +76,13 @@ def check_size(width_px: int, height_px: int) -> None:
     if width_px * height_px > MAX_PIXELS:
         megapixels = width_px * height_px / 1e6
         raise PictureRefused(
-            f"The picture is {width_px:,} × {height_px:,} px ({megapixels:,.1f} megapixels), and "
+            f"The picture is {width_px:,} x {height_px:,} px ({megapixels:,.1f} megapixels), and "
             f"at most {MAX_PIXELS // 10**6} megapixels are accepted: cut out the galaxy or scale "
             f"the picture down."
         )
     if min(width_px, height_px) < MIN_SIDE_PX:
         raise PictureRefused(
-            f"The picture is {width_px:,} × {height_px:,} px, and each side needs at least "
+            f"The picture is {width_px:,} x {height_px:,} px, and each side needs at least "
             f"{MIN_SIDE_PX} px: make a larger cutout."
         )
 

@@ -63,7 +63,7 @@ def render(picture: Picture) -> Renditions:
 
 
 def stamp_image(image: Image.Image) -> Image.Image:
-    """Return an RGB image at model size, 224 × 224 px: training and serving both use this one.
+    """Return an RGB image at model size, 224 x 224 px: training and serving both use this one.
 
     The largest square around the center is kept and resampled with Lanczos. Galaxies are centered
     in their cutouts, and a padded border would be an edge that a network learns.

@@ -5,6 +5,7 @@ multiplied by the same factor, so a star keeps its color however bright it is.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,9 +90,9 @@ def _lupton(light: NDArray[np.float32], noise: float, white: float) -> NDArray[n
 def _three(bands: list[Band]) -> list[Band]:
     """Two bands get their mean between them; more than three are averaged in three groups."""
     if len(bands) == 2:
-        return [bands[0], (bands[0] + bands[1]) / 2, bands[1]]
+        return [bands[0], (bands[0] + bands[1]) * np.float32(0.5), bands[1]]
     edges = [round(len(bands) * third / 3) for third in range(4)]
-    return [_mean(bands[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
+    return [_mean(bands[a:b]) for a, b in pairwise(edges)]
 
 
 def _mean(bands: list[Band]) -> Band:

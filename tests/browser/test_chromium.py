@@ -16,7 +16,7 @@ def path(tmp_path, monkeypatch):
 
 
 def place(folder, name: str, script: str) -> None:
-    (folder / name).write_text(script.replace("/bin/sh", "/bin/sh"))
+    (folder / name).write_text(script)
     (folder / name).chmod(0o755)
 
 
@@ -29,7 +29,7 @@ def test_browser_on_path_is_taken(path, name):
 def test_broken_browser_is_not_taken(path, monkeypatch):
     place(path, "chromium", BROKEN)
     monkeypatch.setattr(chromium, "from_playwright", lambda: path / "missing")
-    with pytest.raises(chromium.NoBrowser, match="on_path: .*chromium failed: no libraries"):
+    with pytest.raises(chromium.NoBrowser, match=r"on_path: .*chromium failed: no libraries"):
         chromium.find_or_install()
 
 
@@ -42,14 +42,14 @@ def test_debian_is_asked_only_by_root(path, monkeypatch):
 
 def test_root_installs_the_package(path, monkeypatch):
     monkeypatch.setattr("os.geteuid", lambda: 0)
-    browser = path / "chromium"
-    place(
-        path,
-        "apt-get",
-        f"#!/bin/sh\ncase \"$*\" in *install*chromium) printf '{FAKE}' > {browser}; "
-        f"/bin/chmod 755 {browser};; esac\n".replace("\necho", "\\necho").replace("1.0\n'", "1.0'"),
-    )
+    browser, asked = path / "chromium", path / "asked"
+    place(path, "prepared", FAKE)
+    install = f"case $* in *install*) /bin/cp -p {path}/prepared {browser};; esac\n"
+    place(path, "apt-get", f'#!/bin/sh\necho "$DEBIAN_FRONTEND $*" >> {asked}\n{install}')
     assert chromium.find_or_install() == browser
+    update, install = asked.read_text().splitlines()
+    assert update.startswith("noninteractive --quiet=2")
+    assert install.endswith("install --yes --no-install-recommends chromium")
 
 
 def test_root_alone_gives_up_the_sandbox(monkeypatch):

@@ -164,6 +164,7 @@ def test_server_that_a_killed_process_left_is_ended_in_order(data):
     left = embedded.start(data)
     server = embedded.start(data)
     assert left.process.wait(timeout=5) == 0
+    left.sentinel.dismiss()
     assert ask(server.url, "SELECT 1") == 1
     server.stop()
 
@@ -326,6 +327,25 @@ def test_command_by_hand_gets_a_server_and_takes_it_down_again(data):
     for _ in range(2):
         subprocess.run([sys.executable, "-c", code, str(data.parent)], cwd=ROOT, check=True)
         assert cluster.servers_in(data) == []
+
+
+def test_command_killed_by_hand_leaves_no_server(data):
+    code = (
+        "import sys, time; from pathlib import Path; from webapp import embedded\n"
+        "embedded.ensure_running(Path(sys.argv[1])); print('ready', flush=True); time.sleep(60)"
+    )
+    command = subprocess.Popen(
+        [sys.executable, "-c", code, str(data.parent)], cwd=ROOT, stdout=subprocess.PIPE
+    )
+    assert command.stdout is not None
+    command.stdout.readline()
+    assert cluster.servers_in(data)
+    command.kill()
+    command.communicate()
+    deadline = time.monotonic() + 10
+    while cluster.servers_in(data):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_command_by_hand_uses_the_server_that_runs(data):

@@ -1,8 +1,10 @@
 """Writing users and volunteers."""
 
 import uuid
+from collections.abc import Sequence
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from webapp.accounts.identity import Identity
@@ -17,7 +19,7 @@ class LastAdministrator(DomainError):
 
 # KEY SHARE: a sign-in that would claim one of these rows waits until the vote has been stored.
 _OWN = """
-    SELECT id, uuid, user_id, is_browser FROM accounts_volunteer
+    SELECT id, uuid, user_id, is_browser, claimed_at FROM accounts_volunteer
     WHERE uuid = %(holder)s
        OR user_id = %(user)s
        OR user_id = (SELECT user_id FROM accounts_volunteer WHERE uuid = %(holder)s)
@@ -38,6 +40,8 @@ def own_volunteers(identity: Identity) -> list[Volunteer]:
             ignore_conflicts=True,
         )
         own = _own(identity)
+    if not _is_whole(own):  # a sign-in has committed while this waited for its lock: look again
+        own = _own(identity)
     return own
 
 
@@ -47,16 +51,39 @@ def _own(identity: Identity) -> list[Volunteer]:
     return sorted(rows, key=lambda row: row.uuid != identity.holder)
 
 
+def _is_whole(own: Sequence[Volunteer]) -> bool:
+    """Return False if a browser that was claimed meanwhile, or its new owner, is not among them.
+
+    PostgreSQL reads a row again after waiting for its lock, but does not search again. The user's
+    own row tells when the last claim was, and that claim's browser must be among the rows.
+    """
+    if all(row.user_id is None for row in own):
+        return True
+    newest = [row.claimed_at for row in own if not row.is_browser]
+    claims = {row.claimed_at for row in own if row.is_browser} | {None}
+    return bool(newest) and newest[0] in claims
+
+
 def claim_browser(*, user: User, browser: uuid.UUID) -> list[Volunteer]:
     """Give a user the history of the browser that they sign in with; return the user's rows.
 
-    A browser that somebody else has claimed before stays theirs. Call it in a transaction.
+    A browser that somebody else has claimed before stays theirs. Call it in a transaction: until
+    its end no vote of this user or of this browser is stored, nor another browser claimed.
     """
-    Volunteer.objects.bulk_create([Volunteer(uuid=browser)], ignore_conflicts=True)
-    row = Volunteer.objects.select_for_update().get(uuid=browser)
-    if row.user_id is None:
-        row.user, row.claimed_at = user, timezone.now()
-        row.save(update_fields=["user", "claimed_at"])
+    mine = Identity(user=user, browser=browser)
+    Volunteer.objects.bulk_create(
+        [
+            Volunteer(uuid=mine.holder, user=user, is_browser=False),
+            Volunteer(uuid=browser),
+        ],
+        ignore_conflicts=True,
+    )
+    rows = Volunteer.objects.filter(Q(user=user) | Q(uuid=browser))
+    locked = list(rows.select_for_update().order_by("is_browser", "pk"))
+    if any(row.uuid == browser and row.user_id is None for row in locked):
+        now = timezone.now()
+        rows.filter(uuid__in=[mine.holder, browser]).update(claimed_at=now)
+        rows.filter(uuid=browser).update(user=user)
     return list(Volunteer.objects.filter(user=user).order_by("pk"))
 
 
@@ -67,9 +94,12 @@ def set_role(*, user: User, role: Role, by: User | None, reason: str = "") -> Us
     Raises:
         LastAdministrator: it would leave no administrator.
     """
-    user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
-    admins = User.objects.filter(role=Role.ADMIN, is_active=True).exclude(pk=user.pk)
-    if user.role == Role.ADMIN and role != Role.ADMIN and not admins.exists():
+    # All administrators are locked, so that two of them cannot dismiss each other at once.
+    rows = User.objects.filter(Q(pk=user.pk) | Q(role=Role.ADMIN, is_active=True))
+    locked = {row.pk: row for row in rows.select_for_update(no_key=True).order_by("pk")}
+    user = locked.pop(user.pk)
+    others = [row for row in locked.values() if row.role == Role.ADMIN]
+    if user.role == Role.ADMIN and role != Role.ADMIN and not others:
         raise LastAdministrator(
             f"{user.username} is the only administrator. Make another one first."
         )

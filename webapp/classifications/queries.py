@@ -2,6 +2,7 @@
 
 import random
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -52,8 +53,7 @@ _UNSEEN = """
         SELECT FROM classifications_standing seen
         WHERE seen.subject_id = waiting.subject_id AND seen.workflow_id = waiting.workflow_id
           AND seen.state <> 'cleared'
-          AND seen.volunteer_id IN (
-              SELECT id FROM accounts_volunteer WHERE uuid = %(holder)s OR user_id = %(user)s))
+          AND seen.volunteer_id = ANY(%(own)s))
     AND NOT EXISTS (
         SELECT FROM classifications_handout shown
         WHERE shown.holder = %(holder)s AND shown.workflow_id = waiting.workflow_id
@@ -88,7 +88,11 @@ _ANY = """
 
 
 def next_subject(
-    *, workflow: Workflow, identity: Identity, answered: uuid.UUID | None = None
+    *,
+    workflow: Workflow,
+    identity: Identity,
+    own: Sequence[int] | None = None,
+    answered: uuid.UUID | None = None,
 ) -> Pick | None:
     """Choose a galaxy that this person has not seen; one they have only if there is no other.
 
@@ -96,6 +100,7 @@ def next_subject(
     they have seen nearly all.
 
     Args:
+        own: ids of this person's rows, looked up if they are not at hand.
         answered: the handout that was just answered, which holds its galaxy no longer.
 
     Returns:
@@ -105,7 +110,7 @@ def next_subject(
         "workflow": workflow.pk,
         "stream": Stream.RANDOM,
         "holder": identity.holder,
-        "user": identity.user.pk if identity.user else None,
+        "own": list(own_ids(identity) if own is None else own),
         "except": answered,
         "from": random.random(),  # noqa: S311 - which galaxy comes next is no secret
     }
@@ -142,6 +147,7 @@ def live_handout(*, identity: Identity, handout: uuid.UUID) -> Handout | None:
     return (
         Handout.objects.filter(uuid=handout, holder=identity.holder, shown_at__gte=since)
         .select_related("subject", "workflow__tree", "tree")
+        .defer("workflow__tree__document", "tree__document")
         .first()
     )
 
@@ -151,6 +157,7 @@ def classifications_of(identity: Identity) -> QuerySet[Classification]:
     return (
         Classification.objects.filter(volunteer__in=own_ids(identity))
         .select_related("subject", "workflow", "tree", "standing")
+        .defer("tree__document")
         .order_by("-pk")
     )
 

@@ -10,7 +10,6 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from inference.belief.retirement import Rule
 from inference.formats.tree import PathRefused
 from webapp.accounts import services as accounts
 from webapp.accounts.identity import Identity
@@ -47,6 +46,8 @@ class Recorded:
     classification_id: int
     uuid: uuid.UUID
     state: State
+    workflow: Workflow
+    own: tuple[int, ...]  # ids of this person's rows
 
 
 def record_classification(
@@ -96,7 +97,7 @@ def record_classification(
 def _campaign(shown: Shown) -> tuple[Workflow, TreeVersion]:
     """Return the campaign as it stands now, and the tree that the volunteer saw."""
     try:
-        workflow = Workflow.objects.select_related("tree").get(pk=shown.workflow_id)
+        workflow = Workflow.objects.with_tree().get(pk=shown.workflow_id)
         if shown.tree_id == workflow.tree_id:
             return workflow, workflow.tree
         return workflow, TreeVersion.objects.get(pk=shown.tree_id)
@@ -127,7 +128,14 @@ def _store(row: Classification, own: Sequence[Volunteer]) -> Recorded:
         return _known(row, own)
     if state == State.COUNTED:
         _count(row, tally)
-    return Recorded(inserted, row.uuid, state)
+    return _recorded(inserted, row, own, state)
+
+
+def _recorded(
+    classification_id: int, row: Classification, own: Sequence[Volunteer], state: State
+) -> Recorded:
+    ids = tuple(volunteer.pk for volunteer in own)
+    return Recorded(classification_id, row.uuid, state, row.workflow, ids)
 
 
 def _state(row: Classification, tally: Consensus) -> State:
@@ -201,7 +209,7 @@ def _known(row: Classification, own: Sequence[Volunteer]) -> Recorded:
             "this one was not stored. Reload the page and answer again."
         )
     standing = getattr(stored, "standing", None)
-    return Recorded(stored.pk, stored.uuid, State(standing.state) if standing else State.REPEAT)
+    return _recorded(stored.pk, row, own, State(standing.state) if standing else State.REPEAT)
 
 
 def _count(row: Classification, tally: Consensus) -> None:
@@ -215,7 +223,7 @@ def _count(row: Classification, tally: Consensus) -> None:
         path=row.path,
         tree=row.tree.tree,
         axis=axis,
-        rule=Rule.parse(workflow.rule, axis),
+        rule=workflow.parsed_rule,
         by=row.uuid,
     )
 
@@ -232,17 +240,24 @@ _HAND_OUT = """
 
 
 def hand_out(
-    *, identity: Identity, workflow: Workflow, answered: uuid.UUID | None = None
+    *,
+    identity: Identity,
+    workflow: Workflow,
+    own: Sequence[int] | None = None,
+    answered: uuid.UUID | None = None,
 ) -> tuple[Handout, queries.Repeat | None] | None:
     """Choose the next galaxy and remember that it was shown; nobody else is kept from it.
 
     Args:
+        own: ids of this person's rows, looked up if they are not at hand.
         answered: the handout that this one follows, which is forgotten.
 
     Returns:
         The handout with its galaxy, and why an answer would not count; None without any galaxy.
     """
-    pick = queries.next_subject(workflow=workflow, identity=identity, answered=answered)
+    pick = queries.next_subject(
+        workflow=workflow, identity=identity, own=own, answered=answered
+    )
     if pick is None:
         return None
     made = Handout(

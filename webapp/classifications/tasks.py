@@ -19,7 +19,7 @@ def forget_expired_handouts() -> None:
 @shared_task
 def compare_tallies_with_votes() -> None:
     """Every stored tally has been compared with the votes; a difference is an alarm."""
-    for workflow in Workflow.objects.select_related("tree"):
+    for workflow in Workflow.objects.with_tree():
         for difference in recount.differences(workflow):
             logger.error("Recount of %s: %s", workflow.slug, difference)
 

@@ -55,7 +55,7 @@ def _campaign_page(request: HttpRequest, workflow: Workflow) -> HttpResponse:
 
 def _workflow(request: HttpRequest, slug: str) -> Workflow:
     """Return a campaign that this person may see; a draft is its owners' only."""
-    workflow = get_object_or_404(Workflow.objects.select_related("tree"), slug=slug)
+    workflow = get_object_or_404(Workflow.objects.with_tree(), slug=slug)
     if workflow.status == Status.DRAFT:
         owned = Workflow.objects.owned_by(request.user).filter(pk=workflow.pk)
         if not owned.exists():
@@ -165,8 +165,10 @@ def _next(
     request: HttpRequest, identity: Identity, shown: Shown, recorded: Recorded
 ) -> HttpResponse:
     """Answer with the next galaxy: as a part for htmx, as an address without JavaScript."""
-    workflow = Workflow.objects.select_related("tree").get(pk=shown.workflow_id)
-    handed = services.hand_out(identity=identity, workflow=workflow, answered=shown.handout)
+    workflow = recorded.workflow
+    handed = services.hand_out(
+        identity=identity, workflow=workflow, own=recorded.own, answered=shown.handout
+    )
     if handed is None or workflow.status == Status.PAUSED:
         start = reverse("classifications:classify", args=[workflow.slug])
         return _go_to(start) if request.htmx else redirect(start)  # type: ignore[attr-defined]

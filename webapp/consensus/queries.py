@@ -38,10 +38,10 @@ def counts(workflow: Workflow) -> Counts:
 
 
 _SAMPLE = """
-    SELECT subject.* FROM subjects_subject subject
-    JOIN consensus_consensus known ON known.subject_id = subject.id
-    WHERE known.workflow_id = %s AND known.retired_reason <> 'withdrawn'
-    ORDER BY random() LIMIT %s
+    SELECT * FROM subjects_subject WHERE id IN (
+        SELECT subject_id FROM consensus_consensus
+        WHERE workflow_id = %s AND retired_reason <> 'withdrawn'
+        ORDER BY random() LIMIT %s)
 """
 
 

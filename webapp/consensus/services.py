@@ -81,7 +81,7 @@ def flag_subject(*, workflow_id: int, subject_id: int, words: str) -> None:
 
 def put_tallies(*, workflow: Workflow, tallies: Iterable[Consensus]) -> None:
     """Replace locked tallies by recomputed ones, and judge each of them anew."""
-    rule = Rule.parse(workflow.rule, workflow.tree.tree)
+    rule = workflow.parsed_rule
     for row in tallies:
         row.tree_id = workflow.tree_id
         _judge(row, rule)
@@ -250,7 +250,7 @@ def _judge_chunk(workflow: Workflow, *, after: int) -> list[Consensus]:
         .select_for_update(no_key=True)
         .order_by("subject_id")[:CHUNK]
     )
-    rule = Rule.parse(workflow.rule, workflow.tree.tree)
+    rule = workflow.parsed_rule
     for row in rows:
         if _judge(row, rule):
             _save(row)
@@ -274,9 +274,9 @@ def measure_progress(workflow: Workflow, *, is_rationed: bool = True) -> None:
     if is_rationed and known and not _may_measure(known):
         return
     started = time.perf_counter()
-    rule = Rule.parse(workflow.rule, workflow.tree.tree)
+    rule = workflow.parsed_rule
     with connection.cursor() as cursor:
-        cursor.execute(_MEASURE, {"workflow": workflow.pk, "needed": rule.votes})
+        cursor.execute(_MEASURE, {"workflow": workflow.pk, "needed": rule.needed()})
         n_subjects, n_retired, n_classifications, n_counted, n_needed = cursor.fetchone()
     Progress.objects.update_or_create(
         workflow=workflow,

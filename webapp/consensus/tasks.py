@@ -21,12 +21,12 @@ def admit_subjects() -> None:
 @shared_task
 def judge_subjects() -> None:
     """Every tally has been judged by its campaign's present rule."""
-    for workflow in Workflow.objects.filter(judged_rule_version__lt=F("rule_version")):
+    for workflow in Workflow.objects.with_tree().filter(judged_rule_version__lt=F("rule_version")):
         services.judge_all(workflow)
 
 
 @shared_task
 def measure_progress() -> None:
     """The progress of every campaign is summed."""
-    for workflow in Workflow.objects.select_related("tree"):
+    for workflow in Workflow.objects.with_tree():
         services.measure_progress(workflow)

@@ -1,6 +1,6 @@
 """Galaxies cut from the Hubble deep field that scikit-image's wheel carries: the demo's subjects.
 
-The picture is a color JPEG of 1000 × 872 px (NASA, ESA). It has no sky coordinates, so a galaxy is
+The picture is a color JPEG of 1000 x 872 px (NASA, ESA). It has no sky coordinates, so a galaxy is
 named by the position of its center in it, and no RA or Dec is made up.
 """
 
@@ -54,7 +54,7 @@ class Cutout:
         x_px, y_px: the center in the deep field, pixels from its top left corner.
         size_px: side of the square that was cut, pixels of the deep field.
         n_px: pixels of the galaxy above the threshold.
-        content: PNG of 256 × 256 px, the same bytes each time.
+        content: PNG of 256 x 256 px, the same bytes each time.
     """
 
     survey_id: str
@@ -82,7 +82,7 @@ class Source:
 
 def galaxies() -> list[Cutout]:
     """Return the galaxies that are large enough to be looked at, largest first."""
-    field = skimage.data.hubble_deep_field()
+    field = skimage.data.hubble_deep_field()  # type: ignore[no-untyped-call]
     found = sources(field)
     halos = [source for source in found if _is_star(field, source)]
     chosen = [
@@ -105,10 +105,13 @@ def sources(field: NDArray[np.uint8]) -> list[Source]:
     noise = 1.4826 * np.median(np.abs(smooth - sky))
     is_source = smooth > sky + _THRESHOLD_SIGMA * noise
     smoother = ndimage.gaussian_filter(light, _PEAK_SMOOTHING_PX)
-    peaks = peak_local_max(smoother, min_distance=_PEAK_DISTANCE_PX, labels=is_source.astype(int))
+    peaks = peak_local_max(  # type: ignore[no-untyped-call]
+        smoother, min_distance=_PEAK_DISTANCE_PX, labels=is_source.astype(int)
+    )
     markers = np.zeros(light.shape, np.int32)
     markers[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
-    return list(_measured(light - sky, watershed(-smoother, markers, mask=is_source)))
+    labels = watershed(-smoother, markers, mask=is_source)  # type: ignore[no-untyped-call]
+    return list(_measured(light - sky, labels))
 
 
 def _measured(light: NDArray[np.float64], labels: NDArray[np.int32]) -> Iterator[Source]:

@@ -1,5 +1,6 @@
 """Trees and campaigns."""
 
+import json
 from typing import Any, Self
 
 from django.conf import settings
@@ -8,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from inference.belief.retirement import Rule
 from inference.formats.tree import Tree
 from webapp.accounts.models import User
 
@@ -57,6 +59,10 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
         if not isinstance(user, User):
             return self.none()
         return self if user.is_superuser else self.filter(owners=user)
+
+    def with_tree(self) -> Self:
+        """Join the tree's row without its document, which every process parses but once."""
+        return self.select_related("tree").defer("tree__document")
 
     def public(self) -> Self:
         """Keep those that volunteers may see."""
@@ -110,6 +116,17 @@ class Workflow(models.Model):
         return f"{self.major}.{self.minor}"
 
     @property
+    def parsed_rule(self) -> Rule:
+        """The rule for the present tree; parsed once a process while neither changes."""
+        key = (self.tree.sha256, json.dumps(self.rule))
+        if key not in _rules:
+            _rules[key] = Rule.parse(self.rule, self.tree.tree)
+        return _rules[key]
+
+    @property
     def is_open(self) -> bool:
         """True while galaxies are handed out to everybody."""
         return self.status == Status.LIVE
+
+
+_rules: dict[tuple[str, str], Rule] = {}

@@ -4,6 +4,7 @@ import gzip
 import math
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,8 +23,8 @@ M13 = (250.42260, 36.46020, 1.0, 0.0)
 SDSS = (313.17019, -5.69335, 1.188, -97.85)
 
 # name: a part of the refusal, or (height, width, (ra, dec, arcsec a pixel, north) or None, notes).
-EXPECTED = {
-    "blank_pixel.fits": "1 × 1 px",
+EXPECTED: dict[str, Any] = {
+    "blank_pixel.fits": "1 x 1 px",
     "bscale_bzero_float.fits": (21, 20, (266.95882, -29.41757, 5.0, 0.27), []),
     "compressed_with_nan.fits": (12, 12, None, ["0.69% of the image had no value and was filled"]),
     "cube_three_axes.fits": (
@@ -50,7 +51,7 @@ EXPECTED = {
         ["2 further image(s) in the file were left out"],
     ),
     "gzip_named_fz.fits.fz": (10, 10, None, [CONSTANT]),
-    "header_with_newlines.fits": "1 × 1 px",
+    "header_with_newlines.fits": "1 x 1 px",
     "hst_candels_h_cutout_84.fits": (84, 84, (53.14703, -27.77005, 0.06, 0.01), []),
     "m13_float_rice.fits": (300, 300, M13, []),
     "m13_int16.fits": (300, 300, M13, []),
@@ -92,8 +93,14 @@ def header(**cards):
 
 def sky_header(**changes):
     cards = {
-        "CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": 120.0, "CRVAL2": 30.0,
-        "CRPIX1": 20.5, "CRPIX2": 15.5, "CDELT1": -1e-4, "CDELT2": 1e-4,
+        "CTYPE1": "RA---TAN",
+        "CTYPE2": "DEC--TAN",
+        "CRVAL1": 120.0,
+        "CRVAL2": 30.0,
+        "CRPIX1": 20.5,
+        "CRPIX2": 15.5,
+        "CDELT1": -1e-4,
+        "CDELT2": 1e-4,
     }
     return fits.Header({**cards, **changes})
 
@@ -126,7 +133,7 @@ def test_a_real_file_comes_out_as_expected(name):
     if sky is None:
         assert picture.sky is None
         return
-    found = picture.sky
+    found: Any = picture.sky
     assert (found.ra_deg, found.dec_deg) == pytest.approx(sky[:2], abs=2e-5)
     assert found.pixel_scale_arcsec == pytest.approx(sky[2], rel=1e-3)
     assert found.north_deg == pytest.approx(sky[3], abs=0.01)
@@ -164,7 +171,8 @@ def test_the_reddest_band_is_red_and_the_order_of_the_file_does_not_matter():
     for order, bands in [([0, 1, 2], "grz"), ([2, 1, 0], "zrg")]:
         content = written(fits.PrimaryHDU(planes[order], header(BANDS=bands)))
         red, green, blue = read_picture(content).pixels[15, 15]
-        assert red > 200 > 60 > max(green, blue)
+        assert red > 200
+        assert max(green, blue) < 60
 
 
 def test_named_bands_in_extensions_make_a_color_picture():
@@ -176,7 +184,8 @@ def test_named_bands_in_extensions_make_a_color_picture():
     ]
     picture = read_picture(written(*hdus))
     red, green, blue = picture.pixels[15, 15]
-    assert red > 200 > 60 > max(green, blue)
+    assert red > 200
+    assert max(green, blue) < 60
     assert picture.notes == ()
 
 
@@ -203,8 +212,9 @@ def test_the_first_row_is_at_the_bottom_and_north_is_up():
     data = NOISE.copy()
     data[:5] += 100
     picture = read_picture(written(fits.PrimaryHDU(data, sky_header())))
-    assert picture.pixels[-5:].mean() > 200 > 100 > picture.pixels[:20].mean()
-    sky = picture.sky
+    assert picture.pixels[-5:].mean() > 200
+    assert picture.pixels[:20].mean() < 100
+    sky: Any = picture.sky
     assert (sky.ra_deg, sky.dec_deg) == pytest.approx((120, 30))
     assert sky.pixel_scale_arcsec == pytest.approx(0.36)
     assert sky.north_deg == pytest.approx(0, abs=1e-6)
@@ -219,18 +229,21 @@ def test_rotation_and_parity_are_measured(angle_deg, is_mirrored):
     cos, sin = math.cos(math.radians(angle_deg)), math.sin(math.radians(angle_deg))
     east = 1 if is_mirrored else -1
     turned = {
-        "CDELT1": 1.0, "CDELT2": 1.0,
-        "PC1_1": east * cos * 1e-4, "PC1_2": east * sin * 1e-4,
-        "PC2_1": -sin * 1e-4, "PC2_2": cos * 1e-4,
+        "CDELT1": 1.0,
+        "CDELT2": 1.0,
+        "PC1_1": east * cos * 1e-4,
+        "PC1_2": east * sin * 1e-4,
+        "PC2_1": -sin * 1e-4,
+        "PC2_2": cos * 1e-4,
     }
-    sky = read_picture(written(fits.PrimaryHDU(NOISE, sky_header(**turned)))).sky
+    sky: Any = read_picture(written(fits.PrimaryHDU(NOISE, sky_header(**turned)))).sky
     assert sky.north_deg == pytest.approx(angle_deg, abs=1e-3)
     assert sky.is_mirrored is is_mirrored
 
 
 def test_galactic_coordinates_become_icrs():
     cards = sky_header(CTYPE1="GLON-TAN", CTYPE2="GLAT-TAN", CRVAL1=0.0, CRVAL2=0.0)
-    sky = read_picture(written(fits.PrimaryHDU(NOISE, cards))).sky
+    sky: Any = read_picture(written(fits.PrimaryHDU(NOISE, cards))).sky
     assert (sky.ra_deg, sky.dec_deg) == pytest.approx((266.40499, -28.93617), abs=1e-4)
 
 
@@ -284,14 +297,14 @@ def test_a_constant_image_is_gray_and_noted():
 
 
 def test_four_axes_are_refused_unless_two_of_them_are_empty():
-    with pytest.raises(PictureRefused, match="4 axes .40 × 30 × 2 × 2."):
+    with pytest.raises(PictureRefused, match=r"4 axes .40 x 30 x 2 x 2."):
         read_picture(written(fits.PrimaryHDU(np.zeros((2, 2, 30, 40), np.float32))))
     radio = read_picture(written(fits.PrimaryHDU(NOISE[None, None])))
     assert radio.pixels.shape == (30, 40, 3)
 
 
 def test_a_spectral_cube_is_refused():
-    with pytest.raises(PictureRefused, match="a cube of 50 planes of 40 × 30 px"):
+    with pytest.raises(PictureRefused, match="a cube of 50 planes of 40 x 30 px"):
         read_picture(written(fits.PrimaryHDU(np.zeros((50, 30, 40), np.float32))))
 
 
@@ -308,12 +321,12 @@ def test_bscale_zero_is_refused():
 
 
 def test_a_header_that_claims_40_gigapixels_is_refused():
-    with pytest.raises(PictureRefused, match="200,000 × 200,000 px .40,000.0 megapixels"):
+    with pytest.raises(PictureRefused, match=r"200,000 x 200,000 px .40,000.0 megapixels"):
         read_picture(claimed(NAXIS1=200_000, NAXIS2=200_000))
 
 
 def test_a_header_without_data_is_refused_as_cut_off():
-    with pytest.raises(PictureRefused, match="should end at byte .* and the file has 2,880"):
+    with pytest.raises(PictureRefused, match=r"should end at byte .* and the file has 2,880"):
         read_picture(claimed(NAXIS1=400, NAXIS2=400))
 
 
@@ -331,7 +344,7 @@ def test_control_bytes_in_a_header_are_survived():
 
 @pytest.mark.slow
 def test_a_gzip_bomb_of_900_megapixels_is_refused():
-    """30,000 × 30,000 zeros: 900 MB when unpacked."""
+    """30,000 x 30,000 zeros: 900 MB when unpacked."""
     packed = BytesIO()
     with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=1) as file:
         file.write(claimed(BITPIX=8, NAXIS1=30_000, NAXIS2=30_000))
@@ -346,7 +359,7 @@ def test_a_rice_bomb_of_400_megapixels_is_refused_by_its_header():
     content = written(fits.PrimaryHDU(), rows)
     small, large = (f"ZNAXIS2 = {n:>20}".encode() for n in (20, 20_000))
     assert small in content
-    with pytest.raises(PictureRefused, match="20,000 × 20,000 px .400.0 megapixels"):
+    with pytest.raises(PictureRefused, match=r"20,000 x 20,000 px .400.0 megapixels"):
         read_picture(content.replace(small, large))
 
 

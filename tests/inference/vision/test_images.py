@@ -51,7 +51,7 @@ def test_a_png_bomb_is_refused_by_its_header(side, monkeypatch):
     content = saved(Image.new("1", (side, side)))
     monkeypatch.setattr(Image.Image, "convert", None)
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", None)
-    with pytest.raises(PictureRefused, match=f"{side:,} × {side:,} px .* 25 megapixels"):
+    with pytest.raises(PictureRefused, match=f"{side:,} x {side:,} px .* 25 megapixels"):
         read_picture(content)
 
 
@@ -59,13 +59,13 @@ def test_a_jpeg_that_claims_too_many_pixels_is_refused_by_its_header():
     content = bytearray(saved(COLORS, "JPEG"))
     start = content.index(b"\xff\xc0")
     content[start + 5 : start + 9] = struct.pack(">HH", 60_000, 60_000)
-    with pytest.raises(PictureRefused, match="60,000 × 60,000 px"):
+    with pytest.raises(PictureRefused, match="60,000 x 60,000 px"):
         read_picture(bytes(content))
 
 
 def test_a_picture_of_exactly_25_megapixels_is_accepted_and_one_row_more_is_not():
     limits.check_size(5_000, 5_000)
-    with pytest.raises(PictureRefused, match=r"5,000 × 5,001 px \(25.0 megapixels\)"):
+    with pytest.raises(PictureRefused, match=r"5,000 x 5,001 px \(25.0 megapixels\)"):
         limits.check_size(5_000, 5_001)
 
 
@@ -107,12 +107,12 @@ def test_a_jpeg_without_its_last_data_is_refused_even_with_an_end_marker():
 def test_a_png_whose_data_are_damaged_is_refused():
     content = bytearray(saved(COLORS))
     content[60:80] = b"\0" * 20
-    with pytest.raises(PictureRefused, match="The PNG file of [0-9,]+ bytes is damaged"):
+    with pytest.raises(PictureRefused, match=r"The PNG file of [0-9,]+ bytes is damaged"):
         read_picture(bytes(content))
 
 
 def test_cmyk_is_refused_with_the_remedy():
-    with pytest.raises(PictureRefused, match="CMYK.*save it in RGB"):
+    with pytest.raises(PictureRefused, match=r"CMYK.*save it in RGB"):
         read_picture(saved(COLORS.convert("CMYK"), "JPEG"))
 
 
@@ -189,7 +189,8 @@ def test_a_color_profile_is_converted_to_srgb():
     red = Image.new("RGB", (20, 20), (230, 10, 10))
     assert tuple(read_picture(saved(red, icc_profile=profile)).pixels[5, 5]) == (230, 10, 10)
     r, _, b = read_picture(saved(red, icc_profile=swapped)).pixels[5, 5]
-    assert b > 200 > 100 > r
+    assert b > 200
+    assert r < 100
 
 
 def test_a_broken_color_profile_is_ignored_with_a_note():
@@ -215,5 +216,5 @@ def test_a_png_with_an_oversized_text_chunk_does_not_unpack_it():
 
 
 def test_a_picture_of_a_few_pixels_is_refused():
-    with pytest.raises(PictureRefused, match="7 × 60 px, and each side needs at least 8 px"):
+    with pytest.raises(PictureRefused, match="7 x 60 px, and each side needs at least 8 px"):
         read_picture(saved(Image.new("RGB", (7, 60))))

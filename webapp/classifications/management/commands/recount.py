@@ -17,7 +17,7 @@ class Command(BaseCommand):
         parser.add_argument("--campaign", help="slug of a single campaign")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        workflows = Workflow.objects.select_related("tree")
+        workflows = Workflow.objects.with_tree()
         if options["campaign"]:
             workflows = workflows.filter(slug=options["campaign"])
             if not workflows:

@@ -1,0 +1,86 @@
+"""Pages about this site, one's own account, and everybody's roles."""
+
+from typing import cast
+
+from allauth.account.models import EmailAddress
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from webapp.accounts import queries, services
+from webapp.accounts.access import admins_only, signed_in
+from webapp.accounts.forms import RoleForm
+from webapp.accounts.models import Role, User
+from webapp.common.errors import DomainError
+
+PER_PAGE = 50
+MAX_SEARCH = 100
+
+
+@require_safe
+def about(request: HttpRequest) -> HttpResponse:
+    """Say what this site is."""
+    return render(request, "accounts/about.html")
+
+
+@require_safe
+def privacy(request: HttpRequest) -> HttpResponse:
+    """Say what is stored, who sees it, and for how long."""
+    return render(request, "accounts/privacy.html")
+
+
+@require_safe
+def terms(request: HttpRequest) -> HttpResponse:
+    """Say what taking part means, and under which license the votes are published."""
+    return render(request, "accounts/terms.html")
+
+
+@require_safe
+@signed_in
+def profile(request: HttpRequest) -> HttpResponse:
+    """Show a user their own account."""
+    address = EmailAddress.objects.get_primary(request.user)
+    return render(request, "accounts/profile.html", {"address": address})
+
+
+@require_safe
+@admins_only
+def people(request: HttpRequest) -> HttpResponse:
+    """List the accounts, so that roles can be given and taken."""
+    return _people(request)
+
+
+def _people(request: HttpRequest, *, error: str = "") -> HttpResponse:
+    text = request.GET.get("q", "").replace("\0", "")[:MAX_SEARCH]
+    page = Paginator(queries.people(text), PER_PAGE).get_page(request.GET.get("page"))
+    context = {"page": page, "q": text, "roles": Role.choices, "error": error}
+    context["query"] = urlencode({"q": text}) + "&" if text else ""
+    return render(request, "accounts/people.html", context, status=422 if error else 200)
+
+
+@require_POST
+@admins_only
+def change_role(request: HttpRequest, user_id: int) -> HttpResponse:
+    """Change what an account may do."""
+    user = get_object_or_404(User, pk=user_id)
+    form = RoleForm(request.POST)
+    if not form.is_valid():
+        problem = next(iter(form.errors.values()))[0]
+        return _people(request, error=str(problem))
+    try:
+        services.set_role(
+            user=user,
+            role=Role(form.cleaned_data["role"]),
+            by=cast("User", request.user),
+            reason=form.cleaned_data["reason"],
+        )
+    except DomainError as error:
+        return _people(request, error=str(error))
+    words = _("%(name)s is now: %(role)s.")
+    role = Role(form.cleaned_data["role"]).label
+    messages.success(request, words % {"name": user.username, "role": role})
+    return redirect("accounts:people")

@@ -1,0 +1,171 @@
+"""What the owners' pages show."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from django.db.models import QuerySet
+
+from webapp.accounts.models import User
+from webapp.classifications.models import Classification, Standing
+from webapp.common.models import AuditEntry
+from webapp.consensus import queries as consensus
+from webapp.consensus.models import Consensus, Flag
+from webapp.subjects.models import SetLink, SubjectSet
+from webapp.workflows.models import Workflow
+
+PER_PAGE = 50
+
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class Page(Generic[Row]):
+    """A part of a list that is read by key; `more` is the key to go on from, if there is more."""
+
+    rows: Sequence[Row]
+    more: int | None
+
+
+@dataclass(frozen=True)
+class LinkedSet:
+    """A set of a campaign and how far its galaxies have come."""
+
+    link: SetLink
+    n_subjects: int
+    n_retired: int
+
+    @property
+    def is_admitted(self) -> bool:
+        """False while galaxies wait to be taken in or withdrawn."""
+        return self.link.admitted_version >= self.link.subject_set.version
+
+
+@dataclass(frozen=True)
+class Retired:
+    """A retired galaxy, and the classification after which it retired, if it was one."""
+
+    tally: Consensus
+    last: Classification | None
+
+
+@dataclass(frozen=True)
+class Flagged:
+    """A flagged galaxy, its tally, and the votes for a bad picture that count."""
+
+    flag: Flag
+    tally: Consensus | None
+    votes: Sequence[Classification]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the audit log with the name of who did it."""
+
+    entry: AuditEntry
+    actor: str
+
+
+def own_campaigns(user: User) -> QuerySet[Workflow]:
+    """Return the campaigns that a person may change, the newest first."""
+    own = Workflow.objects.owned_by(user)
+    return own.select_related("tree", "progress").order_by("-pk")
+
+
+def n_test_votes(workflow: Workflow) -> int:
+    """Return how many answers given before the launch stand, flagged as test."""
+    return Standing.objects.filter(workflow=workflow, state=Standing.State.TEST).count()
+
+
+def linked_sets(workflow: Workflow) -> list[LinkedSet]:
+    """Return a campaign's sets, with those that are being withdrawn."""
+    counts = consensus.counts_by_set(workflow)
+    links = SetLink.objects.filter(workflow=workflow).select_related("subject_set")
+    found = [LinkedSet(link, *counts.get(link.subject_set_id, (0, 0))) for link in links]
+    shown = [linked for linked in found if linked.link.is_linked or not linked.is_admitted]
+    return sorted(shown, key=lambda linked: linked.link.subject_set.name.lower())
+
+
+def linkable_sets(workflow: Workflow) -> QuerySet[SubjectSet]:
+    """Return the sets that a campaign does not ask about."""
+    linked = SetLink.objects.filter(workflow=workflow, is_linked=True)
+    return SubjectSet.objects.exclude(pk__in=linked.values("subject_set")).order_by("name", "pk")
+
+
+def retired(workflow: Workflow, *, after: int) -> Page[Retired]:
+    """Return retired galaxies, with when, by which rule and after which vote (UX-W5)."""
+    rows = consensus.retired(workflow, after=after, limit=PER_PAGE + 1)
+    page, more = rows[:PER_PAGE], len(rows) > PER_PAGE
+    last = _by_uuid(row.retired_by for row in page if row.retired_by)
+    return Page(
+        [Retired(row, last.get(row.retired_by)) for row in page],
+        page[-1].subject_id if more else None,
+    )
+
+
+def _by_uuid(names: Iterable[uuid.UUID]) -> dict[uuid.UUID | None, Classification]:
+    found = Classification.objects.filter(uuid__in=list(names)).select_related("tree")
+    return {row.uuid: row for row in found}
+
+
+def n_flags(workflow: Workflow) -> int:
+    """Return how many galaxies are flagged."""
+    return Flag.objects.filter(workflow=workflow).count()
+
+
+def flagged(workflow: Workflow, *, before: int | None) -> Page[Flagged]:
+    """Return flagged galaxies with the votes that say so, the newest first (UX-T8)."""
+    rows = consensus.flags(workflow, before=before, limit=PER_PAGE + 1)
+    page, more = rows[:PER_PAGE], len(rows) > PER_PAGE
+    subject_ids = [flag.subject_id for flag in page]
+    votes = artifact_votes(workflow, subject_ids)
+    tallies = Consensus.objects.filter(workflow=workflow, subject_id__in=subject_ids)
+    tally_of = {row.subject_id: row for row in tallies}
+    return Page(
+        [
+            Flagged(flag, tally_of.get(flag.subject_id), votes.get(flag.subject_id, ()))
+            for flag in page
+        ],
+        page[-1].pk if more else None,
+    )
+
+
+def artifact_votes(
+    workflow: Workflow, subject_ids: Sequence[int]
+) -> dict[int, list[Classification]]:
+    """Return for each galaxy the classifications that count and call its picture bad.
+
+    An answer says so if the tree that the volunteer saw marks it as "artifact".
+    """
+    standings = Standing.objects.filter(
+        workflow=workflow, subject_id__in=subject_ids, state=Standing.State.COUNTED
+    ).select_related("classification__tree")
+    found: dict[int, list[Classification]] = defaultdict(list)
+    for standing in standings.order_by("classification_id"):
+        row = standing.classification
+        bad = {answer.index for answer in row.tree.tree.artifacts}
+        if bad & set(row.path):
+            found[row.subject_id].append(row)
+    return found
+
+
+def history(workflow: Workflow, *, before: int | None) -> Page[Entry]:
+    """Return the audit log of a campaign, the newest first."""
+    rows = AuditEntry.objects.filter(target="workflow", target_id=str(workflow.pk))
+    if before is not None:
+        rows = rows.filter(pk__lt=before)
+    found = list(rows.order_by("-pk")[: PER_PAGE + 1])
+    page, more = found[:PER_PAGE], len(found) > PER_PAGE
+    people = User.objects.in_bulk({row.actor_id for row in page if row.actor_id})
+    entries = [
+        Entry(row, people[row.actor_id].username if row.actor_id in people else _nobody(row))
+        for row in page
+    ]
+    return Page(entries, page[-1].pk if more else None)
+
+
+def _nobody(row: AuditEntry) -> str:
+    return f"deleted account {row.actor_id}" if row.actor_id else "the site itself"

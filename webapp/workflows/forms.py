@@ -1,0 +1,151 @@
+"""The shape of what owners send; what it means is for the services."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from inference.belief.retirement import FLAG, MAX_VOTES, RETIRE, Rule
+from inference.formats.tree import Tree, built_in, load_built_in
+from webapp.workflows.models import Workflow
+
+MAX_TREE_BYTES = 1_000_000
+MAX_TEXT = 20_000
+UPLOAD = "upload"
+
+
+class WholeNumber(forms.IntegerField):
+    """A number whose refusal names what was written; the services know the limits."""
+
+    def clean(self, value: Any) -> Any:
+        try:
+            return super().clean(value)
+        except forms.ValidationError as error:
+            if error.code != "invalid":
+                raise
+            message = _("“%(value)s” is no whole number. Write one, such as 40.")
+            raise forms.ValidationError(
+                message, code="invalid", params={"value": str(value)[:40]}
+            ) from None
+
+
+class TreeForm(forms.Form):
+    """A tree: one that comes with the software, or a file."""
+
+    choice = forms.ChoiceField(label=_("Tree"), widget=forms.RadioSelect)
+    file = forms.FileField(
+        label=_("Tree file"),
+        required=False,
+        allow_empty_file=True,
+        help_text=_("JSON, only if “A file of mine” is chosen; docs/formats.md says how."),
+        widget=forms.FileInput(attrs={"accept": ".json,application/json"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        titles = [(name, load_built_in(name).title) for name in built_in()]
+        choices = [*titles, (UPLOAD, _("A file of mine"))]
+        self.fields["choice"].choices = choices  # type: ignore[attr-defined]
+        self.fields["choice"].initial = choices[0][0]
+
+    def clean(self) -> dict[str, Any]:
+        """Put the document under "document"."""
+        cleaned = super().clean() or {}
+        choice, file = cleaned.get("choice"), cleaned.get("file")
+        if choice and choice != UPLOAD:
+            cleaned["document"] = load_built_in(choice).to_json()
+        elif choice and file is None:
+            self.add_error("file", _("No file was sent. Choose one, or one of the trees above."))
+        elif choice and file.size > MAX_TREE_BYTES:
+            self.add_error("file", _("The file is larger than 1 MB. Shorten its texts."))
+        elif choice:
+            cleaned["document"] = file.read()
+        return cleaned
+
+
+class CampaignForm(TreeForm):
+    """A new campaign."""
+
+    name = forms.CharField(
+        label=_("Name"), max_length=120, help_text=_("The address is made from it and stays.")
+    )
+    field_order = ("name", "choice", "file")
+
+
+class TextsForm(forms.ModelForm[Workflow]):
+    """What volunteers read."""
+
+    text = forms.CharField(
+        label=_("Text"),
+        max_length=MAX_TEXT,
+        required=False,
+        help_text=_("Markdown: what one sees, and why it matters."),
+        widget=forms.Textarea(attrs={"rows": 14}),
+    )
+
+    class Meta:
+        model = Workflow
+        fields = ("name", "summary", "text")
+
+
+class RuleForm(forms.Form):
+    """When a galaxy has been seen enough."""
+
+    votes = WholeNumber(
+        label=_("Classifications"),
+        help_text=_("A galaxy retires after this many, from 1 to 10,000."),
+        widget=forms.NumberInput(attrs={"min": 1, "max": MAX_VOTES}),
+    )
+    then = forms.ChoiceField(
+        label=_("When enough people say that the picture is bad"),
+        choices=[
+            (FLAG, _("put the galaxy on the flagged list, and go on showing it")),
+            (RETIRE, _("put it on the flagged list, and show it no more")),
+            ("", _("do nothing")),
+        ],
+        required=False,
+        widget=forms.RadioSelect,
+    )
+    artifact_votes = WholeNumber(
+        label=_("Votes for a bad picture that are enough"),
+        required=False,
+        widget=forms.NumberInput(attrs={"min": 1, "max": MAX_VOTES}),
+    )
+
+    def __init__(self, *args: Any, rule: Rule, **kwargs: Any) -> None:
+        artifact = rule.artifact
+        initial = {
+            "votes": rule.votes,
+            "then": artifact.then if artifact else "",
+            "artifact_votes": artifact.votes if artifact else min(3, rule.votes),
+        }
+        super().__init__(*args, initial=initial, **kwargs)
+        self.tree: Tree = rule.tree
+        self.known = rule.to_json()
+        if not self.tree.artifacts:
+            del self.fields["then"], self.fields["artifact_votes"]
+
+    def rule(self) -> dict[str, Any]:
+        """Return what was sent as a rule, valid or not; answers named before stay named."""
+        sent = self.cleaned_data
+        rule = self.known | {"votes": sent["votes"], "artifact": None}
+        if sent.get("then"):
+            own = self.known["artifact"]
+            names = [self.tree.name(answer) for answer in self.tree.artifacts]
+            rule["artifact"] = {
+                "answers": own["answers"] if own else names,
+                "votes": sent["artifact_votes"],
+                "then": sent["then"],
+            }
+        return rule
+
+
+class OwnerForm(forms.Form):
+    """Somebody who is to own the campaign too."""
+
+    username = forms.CharField(
+        label=_("Name of the account"),
+        max_length=150,
+        help_text=_("A scientist or an administrator of this site."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none"}),
+    )

@@ -12,6 +12,7 @@ from webapp.classifications.models import Handout
 from webapp.classifications.services import Recorded
 from webapp.classifications.shown import Shown
 from webapp.consensus.services import admit_next_chunk
+from webapp.subjects import media
 from webapp.subjects.models import SetLink, Subject, SubjectSet
 from webapp.workflows.models import Status, TreeVersion, Workflow
 
@@ -57,7 +58,9 @@ def workflow(
 def subjects(count: int, subject_set: SubjectSet | None = None) -> list[Subject]:
     """Galaxies of one set, without pictures on disk."""
     number = next(_numbers)
-    subject_set = subject_set or SubjectSet.objects.create(slug=f"set-{number}", name=f"Set {number}")
+    subject_set = subject_set or SubjectSet.objects.create(
+        slug=f"set-{number}", name=f"Set {number}"
+    )
     made = Subject.objects.bulk_create(
         Subject(
             subject_set=subject_set,
@@ -132,3 +135,75 @@ def classification(
 def volunteer(identity: Identity) -> Volunteer:
     """The row that somebody's first classification made."""
     return Volunteer.objects.get(uuid=identity.holder)
+
+
+def picture(number: int = 0, side_px: int = 32) -> bytes:
+    """A small PNG; another number is another picture."""
+    from io import BytesIO  # noqa: PLC0415
+
+    from PIL import Image  # noqa: PLC0415
+
+    buffer = BytesIO()
+    color = (number % 251, number // 251 % 251, 100)
+    image = Image.new("RGB", (side_px, side_px), color)
+    image.putpixel((side_px // 2, side_px // 2), (255, 255, 255))
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def picture_folder(folder: Any, count: int) -> Any:
+    """A folder of small PNGs, galaxy-0.png and so on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        (folder / f"galaxy-{number}.png").write_bytes(picture(number))
+    return folder
+
+
+def subject_set(owner: User | None = None) -> SubjectSet:
+    """An empty set of galaxies, somebody's or nobody's."""
+    from webapp.subjects.services import create_set  # noqa: PLC0415
+
+    return create_set(name=f"Set {next(_numbers)}", credit="", owner=owner)
+
+
+def batch(
+    source: Any, *, pictures: Any = None, into: SubjectSet | None = None, **fields: Any
+) -> Any:
+    """An ingest that waits: of a folder, a ZIP file, or a manifest with its pictures."""
+    from webapp.subjects.models import SourceKind  # noqa: PLC0415
+    from webapp.subjects.services import start_batch  # noqa: PLC0415
+
+    kinds = {".csv": SourceKind.MANIFEST, ".zip": SourceKind.ZIP}
+    given: dict[str, Any] = {"is_dry_run": False, "keeps_good_rows": False, "actor": None} | fields
+    return start_batch(
+        subject_set=into or subject_set(),
+        kind=kinds.get(source.suffix, SourceKind.FOLDER),
+        source=source,
+        picture_folder=pictures,
+        source_name=source.name,
+        **given,
+    )
+
+
+def owned(owner: User, **fields: Any) -> Workflow:
+    """A campaign of this person's; see `workflow`."""
+    made = workflow(**fields)
+    made.owners.add(owner)
+    return made
+
+
+def pictured(made: list[Subject]) -> list[Subject]:
+    """The same galaxies, with a display picture on disk each."""
+    for subject in made:
+        content = f"picture of {subject.survey_id}".encode()
+        subject.display_sha256 = media.store_public("display", content)
+    Subject.objects.bulk_update(made, ["display_sha256"])
+    return made
+
+
+def launchable(owner: User, **fields: Any) -> Workflow:
+    """A draft that every line of the checklist passes."""
+    fields = {"summary": "Spirals.", "text": "Look for arms.", "status": Status.DRAFT} | fields
+    made = owned(owner, **fields)
+    link(made, pictured(subjects(2))[0].subject_set)
+    return made

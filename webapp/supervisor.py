@@ -59,23 +59,25 @@ class Supervisor:
         self._start(post)
         return post
 
-    def complete(self, child: Child) -> None:
-        """Run a child that ends by itself, and wait for it.
+    def complete(self, *children: Child) -> None:
+        """Run children that end by themselves, all at once, and wait for them.
 
         Raises:
-            CannotStart: it failed, or we are to stop.
+            CannotStart: one of them failed, or we are to stop.
         """
-        post = self.start(child)
-        while (code := post.exit_code) is None and not self.interrupts:
+        posts = [self.start(child) for child in children]
+        while any(self.is_alive(post) for post in posts):
             time.sleep(self.patience.poll_s)
-        if code is None:
-            raise CannotStart(f"{child.name} was interrupted.")
-        self.posts.remove(post)
-        self._clear_away(post)
-        if code != 0:
-            raise CannotStart(
-                f"{child.name} failed: {embedded.last_words(child.log)} See {child.log}."
-            )
+        for post in posts:
+            code, child = post.exit_code, post.child
+            if code is None:
+                raise CannotStart(f"{child.name} was interrupted.")
+            self.posts.remove(post)
+            self._clear_away(post)
+            if code != 0:
+                raise CannotStart(
+                    f"{child.name} failed: {embedded.last_words(child.log)} See {child.log}."
+                )
 
     def watch(self, each_time: Callable[[], None] = lambda: None) -> None:
         """Keep every child running until a signal comes; each_time is called at every look.
@@ -205,11 +207,12 @@ def run_site(supervisor: Supervisor, var: Path, port: int) -> None:
     else:
         check_configured_database(env_str("DATABASE_URL"))
     broker.forget_messages(var / "broker")
-    for step in ("migrate --noinput", "collectstatic --noinput"):
-        supervisor.complete(manage(step, logs))
+    supervisor.complete(
+        manage(logs, "migrate", "--noinput"), manage(logs, "collectstatic", "--noinput")
+    )
     if is_local and not (var / "demo-loaded").exists():
         say("First start: making the demo campaign.")
-        supervisor.complete(manage("load_demo", logs))
+        supervisor.complete(manage(logs, "load_demo"))
         (var / "demo-loaded").touch()
     for child in site_children(logs, port):
         supervisor.start(child)
@@ -255,10 +258,10 @@ def check_configured_database(url: str) -> None:
             time.sleep(0.5)
 
 
-def manage(arguments: str, logs: Path) -> Child:
+def manage(logs: Path, name: str, *options: str) -> Child:
     """Return one of Django's commands as a child that ends by itself."""
-    command = [sys.executable, str(ROOT / "manage.py"), *arguments.split()]
-    return Child(arguments.split(maxsplit=1)[0], command, logs / "setup.log")
+    command = [sys.executable, str(ROOT / "manage.py"), name, *options]
+    return Child(name, command, logs / f"{name}.log")
 
 
 def site_children(logs: Path, port: int) -> list[Child]:

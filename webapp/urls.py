@@ -11,6 +11,9 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 
 urlpatterns = [
     path("", include("webapp.classifications.urls")),
+    path("", include("webapp.accounts.urls")),
+    path("manage/", include("webapp.dashboard.urls")),
+    path("sets/", include("webapp.subjects.urls")),
     path("theme/", views.theme, name="theme"),
     path("accounts/", include("allauth.account.urls")),
     path("admin/", admin.site.urls),

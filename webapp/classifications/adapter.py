@@ -12,17 +12,27 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from webapp.accounts import names, queries
 from webapp.accounts.identity import browser_of, renew_browser
 from webapp.accounts.models import User
 from webapp.classifications import services
 
+MISMATCH = gettext_lazy("This name or address and this password do not belong together.")
 IPV6_PREFIX = 64  # what one customer of a network provider gets
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """allauth's adapter: the claim of a history, safe names, and limits that count accounts."""
+
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "email_password_mismatch": MISMATCH,
+        "username_password_mismatch": MISMATCH,
+        "too_many_login_attempts": gettext_lazy(
+            "Too many failed sign-ins. Wait a few minutes, or choose a new password by mail."
+        ),
+    }
 
     def login(self, request: HttpRequest, user: User) -> None:
         """Sign in, claim what this browser classified, and give the browser a new id."""
@@ -73,8 +83,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def _get_login_attempts_cache_key(
         self,
-        request: HttpRequest,
-        **credentials: Any,  # noqa: ARG002
+        request: HttpRequest,  # noqa: ARG002
+        **credentials: Any,
     ) -> str:
         """Count failed tries by account: its name and each of its addresses are one."""
         login = credentials.get("email") or credentials.get("username") or ""

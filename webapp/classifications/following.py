@@ -43,9 +43,7 @@ def _settle(workflow: Workflow) -> None:
     list(SetLink.objects.filter(workflow=workflow).select_for_update(no_key=True))
     if not _behind(workflow).exists():
         # Of this version only: somebody may have changed the tree again.
-        same = Workflow.objects.filter(
-            pk=workflow.pk, major=workflow.major, minor=workflow.minor
-        )
+        same = Workflow.objects.filter(pk=workflow.pk, major=workflow.major, minor=workflow.minor)
         same.update(is_tallied=True)
 
 

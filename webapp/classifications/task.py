@@ -98,7 +98,7 @@ class Task:
         slug = self.handout.workflow.slug
         return reverse(f"classifications:{view}", args=[slug, self.handout.uuid])
 
-    @property
+    @cached_property
     def place(self) -> str:
         """The address of this galaxy's page, before any answer."""
         return self._address("galaxy")
@@ -108,17 +108,17 @@ class Task:
         """The address of the page as it stands."""
         return f"{self.place}?answers={self.answers}" if self.answers else self.place
 
-    @property
+    @cached_property
     def part(self) -> str:
         """The address of the question as a part."""
         return self._address("question")
 
-    @property
+    @cached_property
     def submit(self) -> str:
         """The address that stores the answers."""
         return reverse("classifications:submit", args=[self.handout.workflow.slug])
 
-    @property
+    @cached_property
     def answers(self) -> str:
         """The walk so far, for a form."""
         return write_walk(self.walk.steps)
@@ -181,7 +181,7 @@ class Task:
         """The complete path, for the form that stores it."""
         return "-".join(str(index) for index in self.walk.path)
 
-    @property
+    @cached_property
     def signed(self) -> str:
         """What the page says of itself, signed."""
         return Shown.of(self.handout).sign()

@@ -2,7 +2,9 @@
 
 import logging
 from collections.abc import Callable
+from threading import local
 
+from django.db import connection
 from django.http import HttpRequest, HttpResponse
 
 from webapp.common.outage import is_unavailability
@@ -36,14 +38,20 @@ class DatabaseUnavailable:
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
+        self.n_outages = 0
+        self.thread = local()
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Pass the request on."""
+        """Pass the request on, over a new connection if any thread has lost its own meanwhile."""
+        if getattr(self.thread, "n_outages", 0) != self.n_outages:
+            self.thread.n_outages = self.n_outages
+            connection.close()
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Turn a view's database failure into the answer."""
         if not is_unavailability(error):
             return None
+        self.n_outages += 1
         logger.error("The database could not serve %s %s: %s", request.method, request.path, error)
         return unavailable(request)

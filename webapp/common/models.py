@@ -25,13 +25,13 @@ class BackgroundWork(models.Model):
     longer the row's, so that it cannot commit (see common.work).
     """
 
-    status = models.CharField(
-        max_length=10, choices=WorkStatus.choices, default=WorkStatus.PENDING
-    )
+    status = models.CharField(max_length=10, choices=WorkStatus.choices, default=WorkStatus.PENDING)
     token = models.BigIntegerField(default=0, help_text="Grows with every claim.")
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     attempts = models.SmallIntegerField(default=0, help_text="Claims since the last progress.")
-    not_before_at = models.DateTimeField(null=True, blank=True, help_text="Back-off after a failure.")
+    not_before_at = models.DateTimeField(
+        null=True, blank=True, help_text="Back-off after a failure."
+    )
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     n_done = models.IntegerField(default=0)
     n_total = models.IntegerField(null=True, blank=True)

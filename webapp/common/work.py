@@ -32,15 +32,15 @@ MAX_ATTEMPTS = 5
 DIED = f"The worker died {MAX_ATTEMPTS} times at this work. An administrator can see the log."
 
 
-class LeaseLost(Exception):  # noqa: N818 - not an error of the program: somebody else goes on
+class LeaseLost(Exception):
     """Another worker has taken this work over; nothing may be written for it any more."""
 
 
-class WorkCancelled(Exception):  # noqa: N818 - asked for by a person
+class WorkCancelled(Exception):
     """Somebody has asked for this work to stop."""
 
 
-class WorkPaused(Exception):  # noqa: N818 - the next worker goes on
+class WorkPaused(Exception):
     """The worker is to end, or its time is spent; the rest is for the next one."""
 
 
@@ -123,7 +123,11 @@ def report(row: BackgroundWork, *, n_done: int, n_total: int | None = None) -> N
     _held(row).update(
         n_done=n_done,
         n_total=n_total,
-        attempts=Case(When(n_done__lt=n_done, then=Value(0)), default=F("attempts")),
+        attempts=Case(
+            When(n_done__lt=n_done, then=Value(0)),
+            default=F("attempts"),
+            output_field=models.SmallIntegerField(),
+        ),
     )
     if n_done > row.n_done:
         row.attempts = 0
@@ -206,7 +210,11 @@ def request_cancel(row: BackgroundWork) -> bool:
         _all(type(row))
         .filter(pk=row.pk, status__in=(WorkStatus.PENDING, WorkStatus.RUNNING))
         .update(
-            status=Case(When(is_waiting, then=Value(WorkStatus.CANCELLED)), default=F("status")),
+            status=Case(
+                When(is_waiting, then=Value(WorkStatus.CANCELLED)),
+                default=F("status"),
+                output_field=models.CharField(),
+            ),
             finished_at=Case(When(is_waiting, then=Now()), default=F("finished_at")),
             cancel_requested_at=Now(),
         )

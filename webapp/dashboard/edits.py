@@ -14,7 +14,7 @@ from webapp.accounts.models import User
 from webapp.common.errors import DomainError
 from webapp.dashboard import drawing, queries
 from webapp.dashboard.access import owner_page, user_of
-from webapp.dashboard.views import confirm, page_or_form, status_of
+from webapp.dashboard.views import confirm, page_or_form, sent_to, status_of
 from webapp.subjects import links
 from webapp.subjects.models import SetLink, SubjectSet
 from webapp.workflows import services
@@ -28,7 +28,8 @@ def sets(request: HttpRequest, workflow: Workflow) -> HttpResponse:
     """Show the linked sets; link another."""
     if request.method != "POST":
         return _sets_page(request, workflow)
-    subject_set = SubjectSet.objects.filter(slug=request.POST.get("subject_set", "")[:60]).first()
+    slug = request.POST.get("subject_set", "").replace("\0", "")
+    subject_set = SubjectSet.objects.owned_by(user_of(request)).filter(slug=slug).first()
     if subject_set is None:
         return _sets_page(request, workflow, error=_("No set was chosen. Choose one to link."))
     try:
@@ -45,7 +46,7 @@ def _sets_page(request: HttpRequest, workflow: Workflow, error: str = "") -> Htt
         "tab": "sets",
         "error": error,
         "linked": queries.linked_sets(workflow),
-        "linkable": queries.linkable_sets(workflow),
+        "linkable": queries.linkable_sets(workflow, user_of(request)),
     }
     return render(request, "dashboard/sets.html", context, status=422 if error else 200)
 
@@ -84,8 +85,8 @@ def unlink(request: HttpRequest, workflow: Workflow, subject_set: str) -> HttpRe
 @owner_page
 def rule(request: HttpRequest, workflow: Workflow) -> HttpResponse:
     """Show and change when a galaxy has been seen enough."""
-    known = Rule.parse(workflow.rule, workflow.tree.tree)
-    form = RuleForm(request.POST if request.method == "POST" else None, rule=known)
+    known = queries.rule_of(workflow) or Rule.default(workflow.tree.tree)
+    form = RuleForm(*sent_to(request), rule=known)
     if form.is_bound and form.is_valid():
         try:
             services.change_rule(workflow=workflow, rule=form.rule(), by=user_of(request))
@@ -102,26 +103,23 @@ def rule(request: HttpRequest, workflow: Workflow) -> HttpResponse:
 @owner_page
 def texts(request: HttpRequest, workflow: Workflow) -> HttpResponse:
     """Change what volunteers read; "preview" shows it without saving."""
-    form = TextsForm(request.POST if request.method == "POST" else None, instance=workflow)
+    known = {field: getattr(workflow, field) for field in ("name", "summary", "text")}
+    form = TextsForm(*sent_to(request), initial=known)
     context: dict[str, Any] = {"workflow": workflow, "tab": "texts", "form": form}
-    stored = {field: getattr(workflow, field) for field in ("name", "slug")}
     if form.is_bound and form.is_valid():
         if "preview" not in request.POST:
             services.edit_texts(workflow=workflow, by=user_of(request), **form.cleaned_data)
             messages.success(request, _("Saved."))
             return redirect("dashboard:texts", workflow.slug)
         context["preview"] = form.cleaned_data
-    return render(request, "dashboard/texts.html", context | {"stored": stored}, status=status_of(form))
+    return render(request, "dashboard/texts.html", context, status=status_of(form))
 
 
 @page_or_form
 @owner_page
 def tree(request: HttpRequest, workflow: Workflow) -> HttpResponse:
     """Draw the tree; take another version of it."""
-    form = TreeForm(
-        request.POST if request.method == "POST" else None,
-        request.FILES if request.method == "POST" else None,
-    )
+    form = TreeForm(*sent_to(request))
     if form.is_bound and form.is_valid():
         try:
             version = services.publish_tree(
@@ -182,7 +180,7 @@ def _change_tree(
 @owner_page
 def owners(request: HttpRequest, workflow: Workflow) -> HttpResponse:
     """Show the owners; add one."""
-    form = OwnerForm(request.POST if request.method == "POST" else None)
+    form = OwnerForm(*sent_to(request))
     if form.is_bound and form.is_valid():
         name = form.cleaned_data["username"]
         try:
@@ -232,4 +230,6 @@ def remove_owner(request: HttpRequest, workflow: Workflow, user_id: int) -> Http
         return _owners_page(request, workflow, OwnerForm(), error=str(error))
     messages.success(request, _("%(name)s is no owner any more.") % {"name": owner.username})
     is_gone = not Workflow.objects.owned_by(user_of(request)).filter(pk=workflow.pk).exists()
-    return redirect("dashboard:campaigns") if is_gone else redirect("dashboard:owners", workflow.slug)
+    return (
+        redirect("dashboard:campaigns") if is_gone else redirect("dashboard:owners", workflow.slug)
+    )

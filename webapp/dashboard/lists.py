@@ -14,7 +14,7 @@ KEY = re.compile(r"\d{1,18}", re.ASCII)  # fits PostgreSQL's bigint
 
 
 def _key(request: HttpRequest, name: str) -> int | None:
-    """Return the key that the address goes on from; an address with another text is none of ours."""
+    """Return the key that the address goes on from; with another text it is no page of ours."""
     text = request.GET.get(name)
     if text is None:
         return None

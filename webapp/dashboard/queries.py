@@ -1,5 +1,6 @@
 """What the owners' pages show."""
 
+import json
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -8,6 +9,8 @@ from typing import Generic, TypeVar
 
 from django.db.models import QuerySet
 
+from inference.belief.retirement import Rule
+from inference.errors import RuleRefused
 from webapp.accounts.models import User
 from webapp.classifications.models import Classification, Standing
 from webapp.common.models import AuditEntry
@@ -45,11 +48,24 @@ class LinkedSet:
 
 
 @dataclass(frozen=True)
+class Walked:
+    """A classification, with its answers in words."""
+
+    row: Classification
+
+    @property
+    def words(self) -> str:
+        """The labels of the answers, in the tree that the volunteer saw."""
+        answers = self.row.tree.tree.answers
+        return " → ".join(answers[index].label for index in self.row.path)
+
+
+@dataclass(frozen=True)
 class Retired:
     """A retired galaxy, and the classification after which it retired, if it was one."""
 
     tally: Consensus
-    last: Classification | None
+    last: Walked | None
 
 
 @dataclass(frozen=True)
@@ -58,7 +74,7 @@ class Flagged:
 
     flag: Flag
     tally: Consensus | None
-    votes: Sequence[Classification]
+    votes: Sequence[Walked]
 
 
 @dataclass(frozen=True)
@@ -68,11 +84,33 @@ class Entry:
     entry: AuditEntry
     actor: str
 
+    @property
+    def old(self) -> str:
+        """The value before, as JSON; empty for none."""
+        return _as_text(self.entry.old)
+
+    @property
+    def new(self) -> str:
+        """The value after, as JSON; empty for none."""
+        return _as_text(self.entry.new)
+
+
+def _as_text(value: object) -> str:
+    return "" if value is None else json.dumps(value, ensure_ascii=False)
+
 
 def own_campaigns(user: User) -> QuerySet[Workflow]:
     """Return the campaigns that a person may change, the newest first."""
     own = Workflow.objects.owned_by(user)
     return own.select_related("tree", "progress").order_by("-pk")
+
+
+def rule_of(workflow: Workflow) -> Rule | None:
+    """Return the campaign's rule, or None if it cannot be followed on its tree."""
+    try:
+        return Rule.parse(workflow.rule, workflow.tree.tree)
+    except RuleRefused:
+        return None
 
 
 def n_test_votes(workflow: Workflow) -> int:
@@ -89,10 +127,14 @@ def linked_sets(workflow: Workflow) -> list[LinkedSet]:
     return sorted(shown, key=lambda linked: linked.link.subject_set.name.lower())
 
 
-def linkable_sets(workflow: Workflow) -> QuerySet[SubjectSet]:
-    """Return the sets that a campaign does not ask about."""
+def linkable_sets(workflow: Workflow, user: User) -> QuerySet[SubjectSet]:
+    """Return the sets of a person that a campaign does not ask about."""
     linked = SetLink.objects.filter(workflow=workflow, is_linked=True)
-    return SubjectSet.objects.exclude(pk__in=linked.values("subject_set")).order_by("name", "pk")
+    return (
+        SubjectSet.objects.owned_by(user)
+        .exclude(pk__in=linked.values("subject_set"))
+        .order_by("name", "pk")
+    )
 
 
 def retired(workflow: Workflow, *, after: int) -> Page[Retired]:
@@ -106,9 +148,9 @@ def retired(workflow: Workflow, *, after: int) -> Page[Retired]:
     )
 
 
-def _by_uuid(names: Iterable[uuid.UUID]) -> dict[uuid.UUID | None, Classification]:
+def _by_uuid(names: Iterable[uuid.UUID]) -> dict[uuid.UUID | None, Walked]:
     found = Classification.objects.filter(uuid__in=list(names)).select_related("tree")
-    return {row.uuid: row for row in found}
+    return {row.uuid: Walked(row) for row in found}
 
 
 def n_flags(workflow: Workflow) -> int:
@@ -133,9 +175,7 @@ def flagged(workflow: Workflow, *, before: int | None) -> Page[Flagged]:
     )
 
 
-def artifact_votes(
-    workflow: Workflow, subject_ids: Sequence[int]
-) -> dict[int, list[Classification]]:
+def artifact_votes(workflow: Workflow, subject_ids: Sequence[int]) -> dict[int, list[Walked]]:
     """Return for each galaxy the classifications that count and call its picture bad.
 
     An answer says so if the tree that the volunteer saw marks it as "artifact".
@@ -143,12 +183,12 @@ def artifact_votes(
     standings = Standing.objects.filter(
         workflow=workflow, subject_id__in=subject_ids, state=Standing.State.COUNTED
     ).select_related("classification__tree")
-    found: dict[int, list[Classification]] = defaultdict(list)
+    found: dict[int, list[Walked]] = defaultdict(list)
     for standing in standings.order_by("classification_id"):
         row = standing.classification
         bad = {answer.index for answer in row.tree.tree.artifacts}
         if bad & set(row.path):
-            found[row.subject_id].append(row)
+            found[row.subject_id].append(Walked(row))
     return found
 
 

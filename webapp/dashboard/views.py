@@ -12,13 +12,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from inference.belief.retirement import Rule
+from webapp.accounts.access import owners_only
 from webapp.classifications import services as classifications
 from webapp.common.errors import DomainError
 from webapp.consensus.models import Progress
 from webapp.dashboard import queries
 from webapp.dashboard import services as dashboard
-from webapp.dashboard.access import owner_page, scientist_page, user_of
+from webapp.dashboard.access import owner_page, user_of
 from webapp.dashboard.checklist import checklist
 from webapp.workflows import services
 from webapp.workflows.forms import CampaignForm
@@ -30,7 +30,7 @@ page_or_form = require_http_methods(["GET", "HEAD", "POST"])
 
 
 @require_safe
-@scientist_page
+@owners_only
 def campaigns(request: HttpRequest) -> HttpResponse:
     """List the campaigns that this person may change."""
     pages = Paginator(queries.own_campaigns(user_of(request)), PER_PAGE)
@@ -39,11 +39,11 @@ def campaigns(request: HttpRequest) -> HttpResponse:
 
 
 @page_or_form
-@scientist_page
+@owners_only
 def create(request: HttpRequest) -> HttpResponse:
     """Make a draft from a tree that comes with the software, or from a file."""
-    form = CampaignForm(request.POST or None, request.FILES or None)
-    if form.is_valid():
+    form = CampaignForm(*sent_to(request))
+    if form.is_bound and form.is_valid():
         try:
             workflow = _create(form.cleaned_data, request)
         except DomainError as error:
@@ -57,6 +57,11 @@ def create(request: HttpRequest) -> HttpResponse:
 def _create(sent: dict[str, Any], request: HttpRequest) -> Workflow:
     tree = services.publish_tree(document=sent["document"], by=user_of(request))
     return services.create_workflow(name=sent["name"], tree=tree, owner=user_of(request))
+
+
+def sent_to(request: HttpRequest) -> tuple[Any, Any]:
+    """Return the fields and the files that were sent; a GET sends none."""
+    return (request.POST, request.FILES) if request.method == "POST" else (None, None)
 
 
 def status_of(form: Any) -> int:
@@ -76,7 +81,7 @@ def _campaign_page(request: HttpRequest, workflow: Workflow, error: str = "") ->
         "workflow": workflow,
         "tab": "campaign",
         "error": error,
-        "rule": Rule.parse(workflow.rule, workflow.tree.tree),
+        "rule": queries.rule_of(workflow),
         "n_flags": queries.n_flags(workflow),
         **_progress_context(workflow),
     }
@@ -92,7 +97,9 @@ def _progress_context(workflow: Workflow) -> dict[str, Any]:
     }
 
 
-def _part(request: HttpRequest, workflow: Workflow, name: str, context: dict[str, Any]) -> HttpResponse:
+def _part(
+    request: HttpRequest, workflow: Workflow, name: str, context: dict[str, Any]
+) -> HttpResponse:
     """Answer a part to htmx; opened by hand, go to its page (UX-H1)."""
     if not request.htmx:  # type: ignore[attr-defined]
         return redirect("dashboard:campaign", workflow.slug)

@@ -249,4 +249,5 @@ def _end_of(file: BinaryIO, info: zipfile.ZipInfo) -> int:
         raise SourceRefused(
             f"The ZIP file's member {shown(info.filename)} is described in two ways: make it again."
         )
-    return info.header_offset + _LOCAL.size + n_name + n_extra + info.compress_size
+    n_header = _LOCAL.size + int(n_name) + int(n_extra)
+    return info.header_offset + n_header + info.compress_size

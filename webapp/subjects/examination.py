@@ -26,11 +26,6 @@ class Examined:
     sha256: str = ""
     decoded: Decoded | None = None
 
-    @property
-    def is_known(self) -> bool:
-        """True if the set has this galaxy with this picture."""
-        return not self.refusal and self.decoded is None
-
 
 def examine(
     rows: Iterable[Row], *, pictures: Pictures, known: Mapping[str, str], decoder: Decoder

@@ -188,7 +188,7 @@ def _told_apart(names: Sequence[str]) -> tuple[tuple[str, ...], int]:
             counts[name] += 1
             unique = f"{name} ({counts[name] + 1})"
         apart.append(unique)
-    return tuple(apart), sum(new != old for new, old in zip(apart, named, strict=True))
+    return tuple(apart), sum(new != old for new, old in zip(apart, names, strict=True))
 
 
 def _unreadable(error: csv.Error, first: int, last: int) -> Line:

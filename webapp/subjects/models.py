@@ -1,15 +1,31 @@
 """Galaxies and how they come in."""
 
-from typing import Any
+from typing import Any, Self
 
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from webapp.common.models import BackgroundWork
+from webapp.accounts.models import User
+from webapp.common.models import BackgroundWork, WorkStatus
 from webapp.subjects import media
 from webapp.workflows.models import Workflow
+
+
+class SubjectSetQuerySet(models.QuerySet["SubjectSet"]):
+    """Filters on sets."""
+
+    def owned_by(self, user: User | AnonymousUser) -> Self:
+        """Keep those that this person may see and add to: their own, or all for an administrator.
+
+        A set without owners is the administrators' alone.
+        """
+        if not isinstance(user, User) or not user.may_own_workflows:
+            return self.none()
+        return self if user.is_superuser else self.filter(owners=user)
 
 
 class SubjectSet(models.Model):
@@ -17,19 +33,26 @@ class SubjectSet(models.Model):
 
     slug = models.SlugField(max_length=60, unique=True)
     name = models.CharField(max_length=120)
-    credit = models.TextField(blank=True, help_text="Who took the pictures, and under what license.")
+    credit = models.TextField(
+        blank=True, help_text="Who took the pictures, and under what license."
+    )
     version = models.BigIntegerField(default=0, help_text="Grows with every chunk of new galaxies.")
     workflows = models.ManyToManyField(
         Workflow, through="SetLink", related_name="subject_sets", blank=True
     )
+    owners = models.ManyToManyField(
+        settings.AUTH_USER_MODEL, related_name="subject_sets", blank=True
+    )
     created_at = models.DateTimeField(db_default=Now())
+
+    objects = SubjectSetQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.name
 
 
 class SetLink(models.Model):
-    """A campaign asks about this set; its galaxies have been admitted up to a version of the set."""
+    """A campaign asks about this set; its galaxies are admitted up to a version of the set."""
 
     subject_set = models.ForeignKey(SubjectSet, models.CASCADE, related_name="links")
     workflow = models.ForeignKey(Workflow, models.CASCADE, related_name="links")
@@ -123,6 +146,13 @@ class SourceKind(models.TextChoices):
     MANIFEST = "manifest", "CSV manifest with its pictures"
 
 
+class Phase(models.TextChoices):
+    """What an ingest is doing: first every row is looked at, then good ones are stored."""
+
+    CHECK = "check", "checking"
+    STORE = "store", "storing"
+
+
 class IngestBatch(BackgroundWork):
     """Galaxies coming in from one folder, ZIP file or manifest."""
 
@@ -137,7 +167,11 @@ class IngestBatch(BackgroundWork):
     keeps_good_rows = models.BooleanField(
         default=False, help_text="False: a single bad row keeps every row out."
     )
-    phase = models.CharField(max_length=10, default="check", help_text="check, then store.")
+    phase = models.CharField(max_length=10, choices=Phase.choices, default=Phase.CHECK)
+    fingerprint = models.TextField(blank=True, help_text="Of the source, to see that it changed.")
+    notes = ArrayField(
+        models.TextField(), default=list, blank=True, help_text="What was understood of the source."
+    )
     n_added = models.IntegerField(default=0)
     n_known = models.IntegerField(default=0, help_text="Rows that were already in the set.")
     n_bad = models.IntegerField(default=0)
@@ -147,6 +181,16 @@ class IngestBatch(BackgroundWork):
 
     def __str__(self) -> str:
         return f"ingest {self.pk} of {self.source_name}"
+
+    @property
+    def n_good(self) -> int:
+        """Rows that would come in, of those that have been looked at."""
+        return max(0, self.n_done - self.n_known - self.n_bad)
+
+    @property
+    def is_checked(self) -> bool:
+        """True if all rows have been looked at and nothing was stored: somebody has to decide."""
+        return self.status == WorkStatus.DONE and self.phase == Phase.CHECK
 
 
 class IngestProblem(models.Model):

@@ -31,9 +31,12 @@ class Source(Protocol):
         notes: what was understood of it, one sentence each.
     """
 
-    pictures: Pictures
     notes: list[str]
     n_rows: int
+
+    @property
+    def pictures(self) -> Pictures:
+        """Where the pictures lie that the rows name."""
 
     @property
     def fingerprint(self) -> str:

@@ -7,7 +7,6 @@ from django.utils.translation import gettext_lazy as _
 
 from inference.belief.retirement import FLAG, MAX_VOTES, RETIRE, Rule
 from inference.formats.tree import Tree, built_in, load_built_in
-from webapp.workflows.models import Workflow
 
 MAX_TREE_BYTES = 1_000_000
 MAX_TEXT = 20_000
@@ -52,13 +51,15 @@ class TreeForm(forms.Form):
         """Put the document under "document"."""
         cleaned = super().clean() or {}
         choice, file = cleaned.get("choice"), cleaned.get("file")
-        if choice and choice != UPLOAD:
+        if choice is None:
+            return cleaned
+        if choice != UPLOAD:
             cleaned["document"] = load_built_in(choice).to_json()
-        elif choice and file is None:
+        elif file is None:
             self.add_error("file", _("No file was sent. Choose one, or one of the trees above."))
-        elif choice and file.size > MAX_TREE_BYTES:
+        elif file.size > MAX_TREE_BYTES:
             self.add_error("file", _("The file is larger than 1 MB. Shorten its texts."))
-        elif choice:
+        else:
             cleaned["document"] = file.read()
         return cleaned
 
@@ -72,9 +73,13 @@ class CampaignForm(TreeForm):
     field_order = ("name", "choice", "file")
 
 
-class TextsForm(forms.ModelForm[Workflow]):
+class TextsForm(forms.Form):
     """What volunteers read."""
 
+    name = forms.CharField(label=_("Name"), max_length=120)
+    summary = forms.CharField(
+        label=_("Summary"), max_length=200, required=False, help_text=_("One line for the list.")
+    )
     text = forms.CharField(
         label=_("Text"),
         max_length=MAX_TEXT,
@@ -82,10 +87,6 @@ class TextsForm(forms.ModelForm[Workflow]):
         help_text=_("Markdown: what one sees, and why it matters."),
         widget=forms.Textarea(attrs={"rows": 14}),
     )
-
-    class Meta:
-        model = Workflow
-        fields = ("name", "summary", "text")
 
 
 class RuleForm(forms.Form):
@@ -112,14 +113,14 @@ class RuleForm(forms.Form):
         widget=forms.NumberInput(attrs={"min": 1, "max": MAX_VOTES}),
     )
 
-    def __init__(self, *args: Any, rule: Rule, **kwargs: Any) -> None:
+    def __init__(self, data: Any = None, files: Any = None, *, rule: Rule) -> None:
         artifact = rule.artifact
         initial = {
             "votes": rule.votes,
             "then": artifact.then if artifact else "",
             "artifact_votes": artifact.votes if artifact else min(3, rule.votes),
         }
-        super().__init__(*args, initial=initial, **kwargs)
+        super().__init__(data, files, initial=initial)
         self.tree: Tree = rule.tree
         self.known = rule.to_json()
         if not self.tree.artifacts:

@@ -147,9 +147,7 @@ def _free_slug(name: str) -> str:
 
 
 @transaction.atomic
-def edit_texts(
-    *, workflow: Workflow, name: str, summary: str, text: str, by: User
-) -> Workflow:
+def edit_texts(*, workflow: Workflow, name: str, summary: str, text: str, by: User) -> Workflow:
     """Change what volunteers read; the address stays, as people have it in their bookmarks."""
     locked = _lock(workflow)
     new = {"name": name, "summary": summary, "text": text}

@@ -220,7 +220,7 @@ def test_closing_ends_the_child_and_removes_its_folder():
         decoder.decode(png())
 
 
-def test_the_child_does_not_outlive_a_parent_that_is_killed():
+def test_the_child_does_not_outlive_a_parent_that_is_killed(tmp_path):
     program = (
         "import sys, time\n"
         "from inference.vision.decoder import Decoder\n"
@@ -229,7 +229,10 @@ def test_the_child_does_not_outlive_a_parent_that_is_killed():
         "    time.sleep(60)\n"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=ROOT
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
     ) as parent:
         process_id = int((parent.stdout or sys.stdin.buffer).readline())
         assert status_of(process_id)["State"]

@@ -1,0 +1,172 @@
+"""Every address of the owners' pages, for everybody: the table of expected codes."""
+
+import pytest
+from django.urls import reverse
+
+from tests import make
+from webapp.accounts.models import Role
+from webapp.common.models import AuditEntry
+from webapp.dashboard import urls
+from webapp.workflows.models import Status
+
+pytestmark = pytest.mark.django_db
+SIGN_IN, GONE, NOT_YOURS, WRONG_METHOD = 302, 404, 403, 405
+PEOPLE = ("anonymous", "volunteer", "other", "owner", "admin")
+
+# What GET and POST answer to an owner (or an administrator). What is posted is empty, so that a
+# form answers 422; what needs no field is done and leads on (302).
+OWNERS = {
+    "campaign": (200, WRONG_METHOD),
+    "checklist": (302, WRONG_METHOD),  # parts opened by hand lead to their page
+    "progress": (302, WRONG_METHOD),
+    "launch": (WRONG_METHOD, 422),
+    "pause": (WRONG_METHOD, 302),
+    "resume": (WRONG_METHOD, 422),
+    "finish": (200, 302),
+    "duplicate": (WRONG_METHOD, 302),
+    "test_votes": (200, 302),
+    "sets": (200, 422),
+    "unlink": (200, 302),
+    "rule": (200, 422),
+    "texts": (200, 422),
+    "tree": (200, 422),
+    "confirm_tree": (WRONG_METHOD, GONE),
+    "owners": (200, 422),
+    "remove_owner": (200, 422),
+    "retired": (200, WRONG_METHOD),
+    "flagged": (200, WRONG_METHOD),
+    "history": (200, WRONG_METHOD),
+}
+SCIENTISTS = {"campaigns": (200, WRONG_METHOD), "create": (200, 422)}
+
+
+def expected(name: str, person: str, method: str) -> int:
+    codes = (OWNERS | SCIENTISTS)[name]
+    code = codes[method == "post"]
+    if code == WRONG_METHOD:
+        return WRONG_METHOD
+    if person == "anonymous":
+        return SIGN_IN
+    if name in SCIENTISTS:
+        return NOT_YOURS if person == "volunteer" else code
+    return code if person in ("owner", "admin") else GONE
+
+
+@pytest.fixture
+def world(client):
+    people = {
+        "volunteer": make.user("volunteer"),
+        "other": make.user("other", Role.SCIENTIST),
+        "owner": make.user("owner", Role.SCIENTIST),
+        "admin": make.user("admin", Role.ADMIN),
+    }
+    workflow = make.owned(people["owner"], n_subjects=1)
+    extra = {
+        "unlink": {"subject_set": workflow.subject_sets.get().slug},
+        "remove_owner": {"user_id": people["owner"].pk},
+    }
+
+    def answer(name: str, person: str, method: str):
+        if person in people:
+            client.force_login(people[person])
+        one = {} if name in SCIENTISTS else {"slug": workflow.slug}
+        return getattr(client, method)(
+            reverse(f"dashboard:{name}", kwargs=one | extra.get(name, {}))
+        )
+
+    return answer
+
+
+def test_the_table_has_every_address():
+    assert {pattern.name for pattern in urls.urlpatterns} == set(OWNERS | SCIENTISTS)
+
+
+@pytest.mark.parametrize("person", PEOPLE)
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize("name", sorted(OWNERS | SCIENTISTS))
+def test_who_gets_what(world, name, method, person):
+    answer = world(name, person, method)
+
+    assert answer.status_code == expected(name, person, method)
+    if person == "anonymous" and answer.status_code == SIGN_IN:
+        assert answer.headers["Location"].startswith(reverse("account_login"))
+
+
+@pytest.mark.parametrize("person", ["anonymous", "volunteer", "other"])
+@pytest.mark.parametrize("name", sorted(OWNERS))
+def test_a_stranger_changes_nothing(world, name, person):
+    world(name, person, "post")
+    assert not AuditEntry.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["finish", "test_votes", "unlink", "remove_owner", "campaign"])
+def test_looking_changes_nothing(world, name):
+    world(name, "owner", "get")
+    assert not AuditEntry.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["pause", "duplicate", "rule", "launch"])
+def test_a_post_without_its_token_is_refused(name):
+    from django.test import Client  # noqa: PLC0415
+
+    alice = make.user("alice", Role.SCIENTIST)
+    workflow = make.owned(alice)
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(alice)
+
+    answer = client.post(reverse(f"dashboard:{name}", args=[workflow.slug]), {"votes": "3"})
+
+    assert answer.status_code == 403
+    assert not AuditEntry.objects.exists()
+
+
+def test_who_is_no_scientist_any_more_finds_nothing(client):
+    alice = make.user("alice")
+    workflow = make.owned(alice)
+    client.force_login(alice)
+    page = client.get(reverse("dashboard:campaign", args=[workflow.slug]))
+    assert page.status_code == 404
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "retired/?after=" + "9" * 41,
+        "retired/?after=-1",
+        "retired/?after=1e3",
+        "flagged/?before=٣",
+        "history/?before=",
+        f"owners/{10**40}/remove/",
+        "sets/no-such-set/unlink/",
+    ],
+)
+def test_ids_of_nothing_find_nothing(client, place):
+    alice = make.user("alice", Role.SCIENTIST)
+    workflow = make.owned(alice)
+    client.force_login(alice)
+    root = reverse("dashboard:campaign", args=[workflow.slug])
+    assert client.get(root + place).status_code == 404
+
+
+def test_a_part_is_answered_to_htmx_and_an_expired_sign_in_leads_to_the_page(client):
+    alice = make.user("alice", Role.SCIENTIST)
+    workflow = make.owned(alice, status=Status.DRAFT)
+    page = reverse("dashboard:campaign", args=[workflow.slug])
+    headers = {"HX-Request": "true", "HX-Current-URL": f"http://testserver{page}"}
+    place = reverse("dashboard:checklist", args=[workflow.slug])
+
+    expired = client.get(place, headers=headers)
+    assert expired.status_code == 204
+    assert expired.headers["HX-Redirect"] == f"{reverse('account_login')}?next=" + page.replace(
+        "/", "%2F"
+    )
+
+    client.force_login(alice)
+    for name in ("checklist", "progress"):
+        part = client.get(reverse(f"dashboard:{name}", args=[workflow.slug]), headers=headers)
+        html = part.content.decode()
+        assert part.status_code == 200
+        assert f'id="{name}"' in html
+        assert "<html" not in html
+        assert "HX-Request" in part.headers["Vary"]
+    assert "<html" in client.get(page, headers=headers).content.decode()

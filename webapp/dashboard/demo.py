@@ -1,0 +1,67 @@
+"""The demo campaign: real galaxies of the Hubble deep field, asked about with a real tree."""
+
+from django.db import transaction
+
+from inference.formats.tree import load_built_in
+from webapp.consensus import services as consensus
+from webapp.dashboard.queries import checklist
+from webapp.subjects import deepfield, demo, links
+from webapp.subjects.models import SubjectSet
+from webapp.workflows import services as workflows
+from webapp.workflows.models import Status, Workflow
+
+SLUG = "hubble-deep-field"
+NAME = "Hubble Deep Field"
+SUMMARY = (
+    "In December 1995 Hubble stared for ten days at a spot of sky that looked empty. "
+    "Tell us what shapes the galaxies have that it found there."
+)
+TEXT = """
+## What you will see
+
+Each picture is one galaxy, cut from the **Hubble Deep Field** and enlarged. Most of them are so far
+away that their light set out before the Earth existed. They are small and faint even for Hubble, so
+expect soft edges: say what you see, not what you think should be there.
+
+- **Smooth** galaxies are round or oval and fade evenly outward, like a ball of light.
+- Galaxies with **features or a disk** show arms, a bar, clumps, a ring, or a thin line seen from
+  the side.
+- A **star or artifact** is no galaxy at all: a sharp point with a cross of spikes, or a flaw.
+
+Colors are real colors, strengthened: blue is young stars, yellow and red are old stars, dust or
+great distance.
+
+## Why it is worth your time
+
+People still see things in galaxies that programs miss. Every galaxy here is looked at by many
+people; where they agree, the shape is known, and where they do not, the galaxy is the interesting
+one. There are no wrong answers, only honest ones.
+"""
+
+
+@transaction.atomic
+def _campaign() -> Workflow:
+    """Return the demo's campaign, made on the first call."""
+    known = Workflow.objects.with_tree().filter(slug=SLUG).first()
+    if known:
+        return known
+    tree = workflows.publish_tree(document=load_built_in("galaxy-zoo-2").to_json(), by=None)
+    return workflows.create_workflow(
+        name=NAME, tree=tree, owner=None, summary=SUMMARY, text=TEXT.strip()
+    )
+
+
+def load_demo() -> int:
+    """Make the demo campaign, or what is missing of it; return how many galaxies are new."""
+    workflow = _campaign()
+    subject_set = SubjectSet.objects.get_or_create(
+        slug=SLUG, defaults={"name": NAME, "credit": deepfield.CREDIT}
+    )[0]
+    n_added = demo.load_deep_field(subject_set)
+    links.link_set(workflow=workflow, subject_set=subject_set, by=None)
+    while consensus.admit_next_chunk():
+        pass
+    if workflow.status == Status.DRAFT:
+        workflows.launch_workflow(workflow=workflow, lines=checklist(workflow), by=None)
+    consensus.measure_progress(workflow, is_rationed=False)
+    return n_added

@@ -1,0 +1,77 @@
+"""Uploaded files: kept under names that we make, until their batch needs them no more.
+
+In server mode the folder is one that web and worker processes share.
+"""
+
+import uuid
+from datetime import timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Q
+from django.utils import timezone
+
+from webapp.common.models import WorkStatus
+from webapp.subjects.models import IngestBatch, Phase
+
+# What waits for a decision or for Retry; after that somebody has to upload it again.
+KEPT = timedelta(days=7)
+# A file without a batch may be one whose batch is about to be written.
+UNCLAIMED_S = 3600.0
+
+
+def keep(upload: "UploadedFile[bytes]", suffix: str) -> Path:
+    """Write an upload under a name of ours and return its path.
+
+    Raises:
+        OSError: the disk is full or read-only; nothing is left of the file.
+    """
+    folder = Path(settings.UPLOADS_ROOT)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{uuid.uuid4().hex}.{suffix}"
+    try:
+        with path.open("xb") as file:
+            for chunk in upload.chunks():
+                file.write(chunk)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
+    return path
+
+
+def remove_ended() -> int:
+    """Remove the uploads that no batch needs any more, and return how many.
+
+    Called after each run of the worker, so an upload that a killed process left is found too.
+    """
+    folder = Path(settings.UPLOADS_ROOT)
+    if not folder.is_dir():
+        return 0
+    files = {path: path.stat().st_mtime for path in folder.iterdir() if path.is_file()}
+    needed, named = _paths(_needed()), _paths(Q())
+    unclaimed_since = timezone.now().timestamp() - UNCLAIMED_S
+    n_removed = 0
+    for path, changed_at in files.items():
+        is_old = str(path) in named or changed_at < unclaimed_since
+        if str(path) not in needed and is_old:
+            path.unlink(missing_ok=True)
+            n_removed += 1
+    return n_removed
+
+
+def _needed() -> Q:
+    recent = Q(finished_at__gt=timezone.now() - KEPT)
+    return (
+        Q(status__in=(WorkStatus.PENDING, WorkStatus.RUNNING))
+        | Q(status=WorkStatus.DONE, phase=Phase.CHECK) & recent
+        | Q(status=WorkStatus.FAILED) & recent
+    )
+
+
+def _paths(which: Q) -> set[str]:
+    prefix = f"{settings.UPLOADS_ROOT}/"
+    rows = IngestBatch.objects.filter(
+        which, Q(source__startswith=prefix) | Q(picture_folder__startswith=prefix)
+    )
+    return {path for pair in rows.values_list("source", "picture_folder") for path in pair}

@@ -21,7 +21,7 @@ ANY_HOST = (
     "Name the site's own hosts, such as ALLOWED_HOSTS=galaxies.example.org."
 )
 NO_MAIL = "No mail server is configured, so that nobody can reset a password. Set EMAIL_HOST."
-NO_MEDIA = "Pictures cannot be written to {media}. Give this user the right to write there, or set VAR_DIR."
+NO_MEDIA = "Pictures cannot be written to {media}. Give this user the right, or set VAR_DIR."
 
 
 @register(Tags.security)

@@ -4,7 +4,7 @@ from django.db import transaction
 
 from inference.formats.tree import load_built_in
 from webapp.consensus import services as consensus
-from webapp.dashboard.queries import checklist
+from webapp.dashboard.checklist import checklist
 from webapp.subjects import deepfield, demo, links
 from webapp.subjects.models import SubjectSet
 from webapp.workflows import services as workflows

@@ -86,9 +86,9 @@ def publish_tree(*, document: bytes | str, by: User | None) -> TreeVersion:
 
 @transaction.atomic
 def create_workflow(
-    *, name: str, tree: TreeVersion, owner: User, summary: str = "", text: str = ""
+    *, name: str, tree: TreeVersion, owner: User | None, summary: str = "", text: str = ""
 ) -> Workflow:
-    """Make a draft with the usual rule, owned by one person.
+    """Make a draft with the usual rule, owned by one person, or by administrators only.
 
     Raises:
         NoSuchScientist: the account may not own campaigns.
@@ -117,14 +117,15 @@ def duplicate_workflow(*, workflow: Workflow, by: User) -> Workflow:
     return _create(fields, owner=by, action="duplicate_workflow", copied_from=workflow.slug)
 
 
-def _create(fields: dict[str, Any], *, owner: User, action: str, **said: str) -> Workflow:
-    if not owner.may_own_workflows:
+def _create(fields: dict[str, Any], *, owner: User | None, action: str, **said: str) -> Workflow:
+    if owner and not owner.may_own_workflows:
         raise NoSuchScientist(
             f"{owner.username} is no scientist, so may not own campaigns. "
             f"An administrator can change the role."
         )
     workflow = Workflow.objects.create(slug=_free_slug(fields["name"]), **fields)
-    workflow.owners.add(owner)
+    if owner:
+        workflow.owners.add(owner)
     _log(
         workflow, owner, action, old=None,
         new={"slug": workflow.slug, "tree": workflow.tree.sha256, "rule": workflow.rule} | said,
@@ -243,7 +244,7 @@ def rule_on(rule: Mapping[str, Any], was: Tree, now: Tree) -> dict[str, Any]:
 
 
 def launch_workflow(
-    *, workflow: Workflow, lines: Sequence[Line], by: User, n_test_votes_kept: int = 0
+    *, workflow: Workflow, lines: Sequence[Line], by: User | None, n_test_votes_kept: int = 0
 ) -> Workflow:
     """Let everybody vote; from now on votes count.
 

@@ -195,8 +195,8 @@ def owned(owner: User, **fields: Any) -> Workflow:
 def pictured(made: list[Subject]) -> list[Subject]:
     """The same galaxies, with a display picture on disk each."""
     for subject in made:
-        content = f"picture of {subject.survey_id}".encode()
-        subject.display_sha256 = media.store_public("display", content)
+        # Its own bytes, so that a test which damages the file meets nobody else's.
+        subject.display_sha256 = media.store_public("display", uuid.uuid4().bytes)
     Subject.objects.bulk_update(made, ["display_sha256"])
     return made
 

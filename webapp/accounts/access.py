@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec, cast
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from webapp.accounts.models import Role, User
 
@@ -54,7 +54,7 @@ admins_only = for_roles(Role.ADMIN)
 
 def to_sign_in(request: HttpRequest) -> HttpResponse:
     """Go to the sign-in page; htmx leaves its page for it, so that no part becomes a form."""
-    place = f"{reverse('account_login')}?{urlencode({'next': page_of(request)})}"
+    place = f"{reverse('account_login')}?next={quote(page_of(request))}"
     if not _is_htmx(request):
         return redirect(place)
     response = HttpResponse(status=204)

@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from webapp.accounts import names
@@ -53,7 +54,7 @@ class SignUpForm(SignupForm):  # type: ignore[misc]
         self.fields["email"].help_text = _("Only for your sign-in; never shown to other people.")
         self.fields["password1"].help_text = " ".join(password_validators_help_texts())
         self.fields["consent"].label = format_html(
-            _('I have read the <a href="{}">terms</a>: my votes are published under {}.'),
+            gettext('I have read the <a href="{}">terms</a>: my votes are published under {}.'),
             reverse("accounts:terms"),
             settings.VOTES_LICENSE,
         )

@@ -35,7 +35,7 @@ class Identity:
 
 def identity_of(request: HttpRequest) -> Identity:
     """Return who this is, giving the browser an id if it has none yet."""
-    user = cast("User", request.user) if request.user.is_authenticated else None
+    user = request.user if request.user.is_authenticated else None
     return Identity(user=user, browser=browser_of(request) or renew_browser(request))
 
 

@@ -9,6 +9,7 @@ urlpatterns = [
     path("about/", views.about, name="about"),
     path("about/privacy/", views.privacy, name="privacy"),
     path("about/terms/", views.terms, name="terms"),
+    path("accounts/email/", views.address, name="address"),  # in front of allauth's
     path("accounts/profile/", views.profile, name="profile"),
     path("people/", views.people, name="people"),
     path("people/<int:user_id>/role/", views.change_role, name="change_role"),

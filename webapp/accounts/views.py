@@ -3,8 +3,10 @@
 from typing import cast
 
 from allauth.account.models import EmailAddress
+from allauth.account.views import email as allauth_address
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import urlencode
@@ -43,8 +45,18 @@ def terms(request: HttpRequest) -> HttpResponse:
 @signed_in
 def profile(request: HttpRequest) -> HttpResponse:
     """Show a user their own account."""
-    address = EmailAddress.objects.get_primary(request.user)
-    return render(request, "accounts/profile.html", {"address": address})
+    primary = EmailAddress.objects.get_primary(request.user)
+    return render(request, "accounts/profile.html", {"address": primary})
+
+
+def address(request: HttpRequest) -> HttpResponse:
+    """Change the e-mail address, with allauth's view; an address belongs to one account."""
+    try:
+        with transaction.atomic():
+            return cast("HttpResponse", allauth_address(request))
+    except IntegrityError:
+        messages.error(request, _("Another account has this address. Choose a different one."))
+        return redirect("account_email")
 
 
 @require_safe

@@ -44,9 +44,10 @@ def checklist(workflow: Workflow, *, keeps_test_votes: bool = False) -> list[Lin
 
 
 def _subjects(counts: Counts) -> Line:
+    found = _many(counts.n_subjects, "galaxy", "galaxies")
     return Line(
         is_passed=counts.n_subjects >= MIN_SUBJECTS,
-        words=f"{_galaxies(counts.n_subjects)}; at least {MIN_SUBJECTS:,} needed.",
+        words=f"{found}; at least {MIN_SUBJECTS:,} needed.",
         remedy="Link a set of galaxies on the Sets page.",
     )
 
@@ -58,9 +59,10 @@ def _linked(workflow: Workflow) -> list[SetLink]:
 def _admitted(workflow: Workflow) -> Line:
     links = SetLink.objects.filter(workflow=workflow)
     n_behind = links.filter(admitted_version__lt=F("subject_set__version")).count()
+    among = _many(links.count(), "linked set", "linked sets")
     return Line(
         is_passed=n_behind == 0,
-        words=f"{n_behind:,} of {links.count():,} linked sets still being admitted.",
+        words=f"{n_behind:,} of {among} still being admitted.",
         remedy="Wait until a worker has taken the galaxies in, then check again.",
     )
 
@@ -73,7 +75,7 @@ def _imports(workflow: Workflow) -> Line:
     ).count()
     return Line(
         is_passed=n_running == 0,
-        words=f"{n_running:,} imports into its sets still running.",
+        words=f"{_many(n_running, 'import', 'imports')} into its sets still running.",
         remedy="Wait until they are done, or cancel them.",
     )
 
@@ -104,18 +106,19 @@ def opens(subject: Subject) -> bool:
 def _served(counts: Counts) -> Line:
     return Line(
         is_passed=counts.n_waiting > 0,
-        words=f"{_galaxies(counts.n_waiting)} in the queue to be shown.",
+        words=f"{_many(counts.n_waiting, 'galaxy', 'galaxies')} in the queue to be shown.",
         remedy="Link a set with galaxies that are not retired, or raise the rule's count.",
     )
 
 
 def _test_votes(workflow: Workflow, *, keeps_test_votes: bool) -> Line:
     n_votes = n_test_votes(workflow)
+    words = _many(n_votes, "test vote", "test votes")
     if n_votes and keeps_test_votes:
-        return Line(is_passed=True, words=f"{n_votes:,} test votes stay, flagged as test.")
+        return Line(is_passed=True, words=f"{words} kept, flagged as test.")
     return Line(
         is_passed=n_votes == 0,
-        words=f"{n_votes:,} test votes left.",
+        words=f"{words} left.",
         remedy="Clear them, or choose below to keep them flagged as test.",
     )
 
@@ -139,5 +142,5 @@ def _mail() -> Line:
         )
 
 
-def _galaxies(count: int) -> str:
-    return f"{count:,} galax{'y' if count == 1 else 'ies'}"
+def _many(count: int, one: str, more: str) -> str:
+    return f"{count:,} {one if count == 1 else more}"

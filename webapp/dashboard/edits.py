@@ -18,7 +18,7 @@ from webapp.dashboard.views import confirm, page_or_form, sent_to, status_of
 from webapp.subjects import links
 from webapp.subjects.models import SetLink, SubjectSet
 from webapp.workflows import services
-from webapp.workflows.forms import OwnerForm, RuleForm, TextsForm, TreeForm
+from webapp.workflows.forms import UPLOAD, OwnerForm, RuleForm, TextsForm, TreeForm
 from webapp.workflows.models import TreeVersion, Workflow
 
 
@@ -119,7 +119,7 @@ def texts(request: HttpRequest, workflow: Workflow) -> HttpResponse:
 @owner_page
 def tree(request: HttpRequest, workflow: Workflow) -> HttpResponse:
     """Draw the tree; take another version of it."""
-    form = TreeForm(*sent_to(request))
+    form = TreeForm(*sent_to(request), initial={"choice": UPLOAD})
     if form.is_bound and form.is_valid():
         try:
             version = services.publish_tree(

@@ -20,6 +20,7 @@ from webapp.subjects.models import SetLink, SubjectSet
 from webapp.workflows.models import Workflow
 
 PER_PAGE = 50
+SHOWN_CHARACTERS = 1000  # of a value in the audit log; a campaign's text can be long
 
 
 Row = TypeVar("Row")
@@ -96,7 +97,10 @@ class Entry:
 
 
 def _as_text(value: object) -> str:
-    return "" if value is None else json.dumps(value, ensure_ascii=False)
+    text = "" if value is None else json.dumps(value, ensure_ascii=False)
+    if len(text) <= SHOWN_CHARACTERS:
+        return text
+    return f"{text[:SHOWN_CHARACTERS]}… ({len(text):,} characters)"
 
 
 def own_campaigns(user: User) -> QuerySet[Workflow]:

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
@@ -216,17 +217,22 @@ def test_votes(request: HttpRequest, workflow: Workflow) -> HttpResponse:
     """Ask, then clear the votes that were given before the launch."""
     if request.method == "POST":
         n_cleared = classifications.clear_test_votes(workflow=workflow, by=user_of(request))
-        messages.success(request, _("%(count)s test votes cleared.") % {"count": f"{n_cleared:,}"})
+        said = ngettext("%(count)s test vote cleared.", "%(count)s test votes cleared.", n_cleared)
+        messages.success(request, said % {"count": f"{n_cleared:,}"})
         return redirect("dashboard:campaign", workflow.slug)
+    n_votes = queries.n_test_votes(workflow)
+    words = ngettext(
+        "%(count)s vote was given before the launch. It counts nowhere; cleared, its galaxy is "
+        "shown to the same person again. It stays in the log.",
+        "%(count)s votes were given before the launch. They count nowhere; cleared, their "
+        "galaxies are shown to the same people again. They stay in the log.",
+        n_votes,
+    )
     return confirm(
         request,
         workflow,
         heading=_("Clear the test votes?"),
-        words=_(
-            "%(count)s votes were given before the launch. They count nowhere; cleared, their "
-            "galaxies are shown to the same people again. They stay in the log."
-        )
-        % {"count": f"{queries.n_test_votes(workflow):,}"},
+        words=words % {"count": f"{n_votes:,}"},
         label=_("Clear the test votes"),
     )
 

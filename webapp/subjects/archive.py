@@ -30,6 +30,10 @@ _END_64 = struct.Struct("<4sQ2H2L4Q")
 _LOCAL = struct.Struct("<4s5H3L2H")
 _MAX_COMMENT = 0xFFFF
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
+# What zipfile raises for a damaged archive; UnicodeDecodeError is a ValueError.
+_DAMAGE = (
+    zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, struct.error, zlib.error,
+)  # fmt: skip
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -44,12 +48,12 @@ class PictureArchive:
             raise SourceRefused(f"{path.name} cannot be read ({error.strerror}).") from error
         try:
             self._archive, members = _opened(self._file)
-        except (zipfile.BadZipFile, UnicodeDecodeError, struct.error) as error:
+        except _DAMAGE as error:
             self.close()
             raise SourceRefused(
                 f"The ZIP file is damaged ({error}): make it again and upload it again."
             ) from error
-        except SourceRefused:
+        except BaseException:
             self.close()
             raise
         self._members = {
@@ -92,7 +96,7 @@ class PictureArchive:
         try:
             with self._archive.open(info) as member:
                 content = member.read(info.file_size + 1)
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        except _DAMAGE as error:
             raise RowRefused(
                 f"{shown(name)} is damaged in the ZIP file: make the ZIP file again."
             ) from error

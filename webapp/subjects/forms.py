@@ -8,26 +8,13 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
 
-def no_surrogates(text: str) -> None:
-    """Refuse half a character, which no database takes."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise forms.ValidationError(
-            _("The text holds a broken character: type it again.")
-        ) from None
-
-
 class SetForm(forms.Form):
     """A new set."""
 
-    name = forms.CharField(
-        max_length=120, validators=[no_surrogates], help_text=_("Such as the survey and the field.")
-    )
+    name = forms.CharField(max_length=120, help_text=_("Such as the survey and the field."))
     credit = forms.CharField(
         max_length=2000,
         required=False,
-        validators=[no_surrogates],
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text=_("Who took the pictures, and under what license."),
     )

@@ -43,7 +43,9 @@ def unlink_set(*, workflow: Workflow, subject_set: SubjectSet, by: User) -> SetL
     return _put(workflow, subject_set, by, is_linked=False)
 
 
-def _put(workflow: Workflow, subject_set: SubjectSet, by: User | None, *, is_linked: bool) -> SetLink:
+def _put(
+    workflow: Workflow, subject_set: SubjectSet, by: User | None, *, is_linked: bool
+) -> SetLink:
     links = SetLink.objects.select_for_update(no_key=True)
     link = links.get(workflow=workflow, subject_set=subject_set)
     if link.is_linked != is_linked:

@@ -1,4 +1,5 @@
 """Signing up, in and out; passwords, addresses, and their limits."""
+# ruff: noqa: RUF001 - letters that look alike are what is tested
 
 import re
 from datetime import datetime, timedelta
@@ -39,6 +40,10 @@ def is_signed_in(client) -> bool:
     return "_auth_user_id" in client.session
 
 
+def html_of(answer) -> str:
+    return str(answer.content.decode())
+
+
 def sentence(answer) -> str:
     """What the page says is wrong."""
     html = re.sub(r"\s+", " ", answer.content.decode())
@@ -68,7 +73,7 @@ class TestSignUp:
     @pytest.mark.parametrize(
         ("changes", "words"),
         [
-            ({"username": "cа‍rol"}, "U+200D"),
+            ({"username": "ca\u200drol"}, "U+200D"),
             ({"username": "cаrol"}, "mixes letters"),
             ({"username": "ca\u202erol"}, "U+202E"),
             ({"username": "ca\0rol"}, "Null characters"),
@@ -212,7 +217,7 @@ class TestPassword:
     def link(self, client, address="alice@example.org") -> str:
         answer = client.post(reverse("account_reset_password"), {"email": address})
         assert answer.headers["Location"] == reverse("account_reset_password_done")
-        found = re.search(r"http://testserver(/\S+)", mail.outbox[-1].body)
+        found = re.search(r"http://testserver(/\S+)", str(mail.outbox[-1].body))
         assert found
         return found[1]
 
@@ -286,7 +291,7 @@ class TestAddress:
         sign_in(client)
         place = reverse("account_email")
         client.post(place, {"email": "new@example.org", "action_add": ""})
-        found = re.search(r"http://testserver(/\S+)", mail.outbox[-1].body)
+        found = re.search(r"http://testserver(/\S+)", str(mail.outbox[-1].body))
         assert found
         client.post(found[1])
         alice.refresh_from_db()
@@ -306,7 +311,7 @@ class TestAddress:
         assert (alice.email, bob.email) == ("alice@example.org", "bob@example.org")
 
         client.post(place, {"email": "alice@example.org", "action_send": ""})
-        found = re.search(r"http://testserver(/\S+)", mail.outbox[-1].body)
+        found = re.search(r"http://testserver(/\S+)", str(mail.outbox[-1].body))
         assert found
         assert client.post(found[1]).status_code < 500
         bob.refresh_from_db()
@@ -340,11 +345,8 @@ class TestLimits:
         self, limits, monkeypatch
     ):
         make.user("alice")
-        tried = []
-        check = User.check_password
-        monkeypatch.setattr(
-            User, "check_password", lambda user, raw: tried.append(raw) or check(user, raw)
-        )
+        tried = set()
+        monkeypatch.setattr(User, "check_password", lambda _, raw: tried.add(raw))
         names = ["alice", "ALICE", "alice@example.org", "aliſe@example.org", "ａｌｉｃｅ"]
         for number in range(200):
             name = names[number % len(names)]

@@ -1,4 +1,5 @@
 """Public names."""
+# ruff: noqa: RUF001 - letters that look alike are what is tested
 
 import pytest
 from django.core.exceptions import ValidationError

@@ -50,21 +50,27 @@ PAYLOADS = [
     "<textarea><script>alert(1)</script></textarea>",
     "| a |\n|---|\n| <script>alert(1)</script> |",
 ]
-ACTIVE = re.compile(
-    r"<(script|svg|img|iframe|object|embed|math|style|link|base|meta|form|input|button|textarea|noscript)\b"
-    r"|<[^>]*\s(on\w+|hx-(?!disable)|data-hx|style|src|srcdoc)"
-    r"|<[^>]*href=\W*(?!https?:|mailto:)[a-z]+:",
+ELEMENTS = re.compile(
+    r"<(script|svg|img|iframe|object|embed|math|style|link|base|meta|form|input|button|textarea"
+    r"|noscript)\b",
     re.IGNORECASE,
 )
+ATTRIBUTES = re.compile(r"<[^>]*\s(on\w+|hx-(?!disable)|data-hx|style|src|srcdoc)", re.IGNORECASE)
+LINKS = re.compile(r"<[^>]*href=\W*(?!https?:|mailto:)[a-z]+:", re.IGNORECASE)
+
+
+def is_active(html: str) -> bool:
+    without_values = re.sub(r'"[^"]*"', '""', html)
+    return bool(ELEMENTS.search(html) or ATTRIBUTES.search(without_values) or LINKS.search(html))
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_nothing_active_survives(payload):
-    assert not ACTIVE.search(to_html(payload))
+    assert not is_active(to_html(payload))
 
 
 def test_a_payload_would_be_noticed():
-    assert all(ACTIVE.search(text) for text in ("<script>", "<b onclick=x>", "<a href=data:x>"))
+    assert all(is_active(text) for text in ("<script>", "<b onclick=x>", "<a href=data:x>"))
 
 
 def test_the_text_stands_in_an_element_that_htmx_leaves_alone():

@@ -75,13 +75,13 @@ def test_a_running_import_fails_but_not_its_dry_run(alice):
     assert failures(workflow) == []
 
     IngestBatch.objects.filter(pk=batch.pk).update(is_dry_run=False)
-    assert failures(workflow) == ["1 imports into its sets still running."]
+    assert failures(workflow) == ["1 import into its sets still running."]
 
 
 def test_a_set_that_is_not_admitted_yet_fails(alice):
     workflow = make.launchable(alice)
     SubjectSet.objects.update(version=99)
-    assert failures(workflow) == ["1 of 1 linked sets still being admitted."]
+    assert failures(workflow) == ["1 of 1 linked set still being admitted."]
 
 
 def test_a_rule_that_cannot_be_followed_fails(alice):
@@ -94,7 +94,7 @@ def test_test_votes_fail_until_they_are_cleared_or_kept(alice):
     workflow = make.launchable(alice)
     make.classification(make.visitor(), workflow, Subject.objects.first())
 
-    assert failures(workflow) == ["1 test votes left."]
+    assert failures(workflow) == ["1 test vote left."]
     assert failures(workflow, keeps_test_votes=True) == []
 
 

@@ -143,10 +143,10 @@ def test_one_button_clears_the_test_votes_and_they_stay_in_the_log(client, alice
     make.classification(visitor, workflow, Subject.objects.first())
 
     page = client.get(address("test_votes", workflow)).content.decode()
-    assert "1 votes were given before the launch." in page
+    assert "1 vote was given before the launch." in page
     answer = client.post(address("test_votes", workflow), follow=True)
 
-    assert "1 test votes cleared." in answer.content.decode()
+    assert "1 test vote cleared." in answer.content.decode()
     assert Standing.objects.get().state == Standing.State.CLEARED
     assert Classification.objects.count() == 1
     assert AuditEntry.objects.get(action="clear_test_votes").new == {"cleared": 1}

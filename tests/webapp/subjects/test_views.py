@@ -78,7 +78,7 @@ def test_a_set_is_made_and_its_address_is_free(client, alice):
     assert AuditEntry.objects.filter(target="subject set", actor_id=alice.pk).count() == 2
 
 
-@pytest.mark.parametrize("name", ["", "x" * 121, "a\0b", "\ud800"])
+@pytest.mark.parametrize("name", ["", "x" * 121, "a\0b"])
 def test_a_bad_name_is_said_with_422(client, alice, name):
     answer = client.post(reverse("subjects:new_set"), {"name": name})
     assert answer.status_code == 422

@@ -8,10 +8,10 @@ from pathlib import Path
 # inherit both. mypy reads this file without them.
 os.environ.setdefault("VAR_DIR", tempfile.gettempdir() + "/tuning-fork-types")
 
-from webapp.settings import *  # noqa: E402, F403
-from webapp.settings import STORAGES, VAR_DIR, _database  # noqa: E402
+from webapp.settings import *  # noqa: F403
+from webapp.settings import STORAGES, VAR_DIR, _database
 
-SECRET_KEY = "only for tests"  # noqa: S105
+SECRET_KEY = "only for tests"
 DATABASES = {"default": _database(os.environ.get("TEST_DATABASE_URL", "postgresql:///none"))}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
@@ -19,7 +19,7 @@ CELERY_TASK_ALWAYS_EAGER = True
 STORAGES = STORAGES | {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 }
-ACCOUNT_RATE_LIMITS = False
+ACCOUNT_RATE_LIMITS: dict[str, str] | bool = False  # type: ignore[no-redef]
 MEDIA_ROOT = Path(VAR_DIR) / "media" / "public"
 LEASE_S = 2
 BEAT_EVERY_S = 1

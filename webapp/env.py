@@ -55,5 +55,7 @@ def env_choice(name: str, default: str, choices: tuple[str, ...]) -> str:
     """Return one of the choices."""
     value = env_str(name, default)
     if value not in choices:
-        raise ImproperlyConfigured(f"{name}={value!r} is unknown. Use one of: {', '.join(choices)}.")
+        raise ImproperlyConfigured(
+            f"{name}={value!r} is unknown. Use one of: {', '.join(choices)}."
+        )
     return value

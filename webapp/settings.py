@@ -15,7 +15,7 @@ from webapp.env import env_bool, env_choice, env_int, env_list, env_str
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(env_str("VAR_DIR", str(BASE_DIR / "var")))
 
-# Local mode is one machine: embedded database, bound to 127.0.0.1, its own secret key, plain cookies.
+# Local mode is one machine: embedded database, 127.0.0.1, a secret key of its own, plain cookies.
 DATABASE_URL = env_str("DATABASE_URL", "")
 LOCAL_MODE = not DATABASE_URL
 DEBUG = env_bool("DEBUG", "false")

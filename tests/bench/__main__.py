@@ -14,11 +14,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=15, help="length of one run")
     parser.add_argument("--large", type=int, default=1_000_000, help="galaxies of the large case")
     options = parser.parse_args()
-    print(machine())  # noqa: T201
+    print(machine())
     with database() as (var, pid):
         from tests.bench import classify  # noqa: PLC0415 - after Django is set up
 
-        print(classify.run(var, pid, seconds=options.seconds, n_large=options.large))  # noqa: T201
+        print(classify.run(var, pid, seconds=options.seconds, n_large=options.large))
 
 
 def machine() -> str:

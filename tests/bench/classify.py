@@ -1,4 +1,4 @@
-"""How fast a classification is: one GET of the picture, and one POST that brings the next galaxy."""
+"""How fast a classification is: a GET of the picture, and a POST that brings the next galaxy."""
 
 import io
 import itertools
@@ -20,8 +20,9 @@ def run(var: Path, database_pid: int, *, seconds: float, n_large: int) -> str:
     rows = []
     with site(var, database_pid) as place:
         _measure(place, small, n=8, seconds=min(seconds, 5))  # warm-up, not counted
-        for n in (1, 8, 32):
-            rows.append(_row(f"10,000 galaxies, {n} clients", place, small, n, seconds))
+        rows += [
+            _row(f"10,000 galaxies, {n} clients", place, small, n, seconds) for n in (1, 8, 32)
+        ]
         cookies = _experienced(small, n_volunteers=8, n_seen=5_000)
         rows.append(_row("same, each has classified 5,000", place, small, 8, seconds, cookies))
     large = _campaign("large", n_large)
@@ -36,7 +37,7 @@ def run(var: Path, database_pid: int, *, seconds: float, n_large: int) -> str:
     )
 
 
-def _row(
+def _row(  # noqa: PLR0917 - a line of the table
     name: str, place: Site, slug: str, n: int, seconds: float, cookies: list[str] | None = None
 ) -> Row:
     runs = [_measure(place, slug, n=n, seconds=seconds, cookies=cookies) for _ in range(N_RUNS)]

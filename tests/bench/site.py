@@ -72,9 +72,7 @@ def site(var: Path, database_pid: int, *, n_web: int = 2) -> Iterator[Site]:
     """Run the web processes as the supervisor does."""
     port = free_port()
     with (var / "log" / "bench-web.log").open("ab") as log:
-        web = subprocess.Popen(
-            _web_command(port, n_web), cwd=ROOT, stdout=log, stderr=log
-        )
+        web = subprocess.Popen(_web_command(port, n_web), cwd=ROOT, stdout=log, stderr=log)
     try:
         _wait_for(port)
         yield Site(port, web, database_pid, var)

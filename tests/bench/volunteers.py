@@ -1,4 +1,4 @@
-"""Volunteers over HTTP: each classifies galaxy after galaxy, with the picture, as a browser does."""
+"""Volunteers over HTTP: each classifies galaxy after galaxy, as a browser does."""
 
 import http.client
 import http.cookies
@@ -72,7 +72,7 @@ class Volunteer:
             form = {
                 "uuid": _found(FIELD["uuid"], html),
                 "shown": _found(FIELD["shown"], html),
-                "path": "-".join(map(str, random.choice(self.paths))),  # noqa: S311
+                "path": "-".join(map(str, random.choice(self.paths))),
             }
             posted, content, _ = self.request(
                 "POST",

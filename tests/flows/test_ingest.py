@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,10 @@ def fresh(row: IngestBatch) -> IngestBatch:
     return IngestBatch.objects.get(pk=row.pk)
 
 
+def has_done(row: IngestBatch, n_rows: int) -> bool:
+    return fresh(row).n_done >= n_rows
+
+
 def is_done(row: IngestBatch) -> bool:
     return fresh(row).status == WorkStatus.DONE
 
@@ -42,7 +47,7 @@ def test_an_ingest_goes_on_where_its_killed_workers_stopped(folder):
     batch = make.batch(folder, keeps_good_rows=True)
     for stop_at in (CHUNK, 3 * CHUNK):
         with worker("ingest", str(CHUNK)) as process:
-            wait_until(lambda stop_at=stop_at: fresh(batch).n_done >= stop_at, within_s=30)
+            wait_until(partial(has_done, batch, stop_at), within_s=30)
             process.send_signal(signal.SIGKILL)
             process.wait()
         assert fresh(batch).n_done < 40

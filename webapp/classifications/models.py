@@ -13,7 +13,7 @@ from webapp.workflows.models import TreeVersion, Workflow
 
 
 class Classification(models.Model):
-    """One volunteer's walk through the tree for one galaxy; append-only (a trigger refuses more)."""
+    """One volunteer's walk through the tree for one galaxy; append-only, by a trigger."""
 
     uuid = models.UUIDField(unique=True, help_text="Made by the client: a replay stores nothing.")
     workflow = models.ForeignKey(
@@ -69,9 +69,7 @@ class Standing(models.Model):
     workflow = models.ForeignKey(Workflow, models.PROTECT, related_name="+", db_index=False)
     subject = models.ForeignKey(Subject, models.PROTECT, related_name="+", db_index=False)
     volunteer = models.ForeignKey(Volunteer, models.PROTECT, related_name="+", db_index=False)
-    classification = models.OneToOneField(
-        Classification, models.PROTECT, related_name="standing"
-    )
+    classification = models.OneToOneField(Classification, models.PROTECT, related_name="standing")
     state = models.CharField(max_length=10, choices=State.choices)
     reason = models.CharField(max_length=200, blank=True)
     changed_at = models.DateTimeField(null=True, blank=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -124,10 +125,11 @@ def next_subject(
     return Pick(found[0], Stream.RANDOM, None, _why_repeat(workflow))
 
 
-def _first(query: str, values: dict[str, object]) -> tuple[int, float | None] | None:
+def _first(query: str, values: dict[str, Any]) -> tuple[int, float | None] | None:
     with connection.cursor() as cursor:
         cursor.execute(query, values)
-        return cursor.fetchone()
+        found: tuple[int, float | None] | None = cursor.fetchone()
+    return found
 
 
 def _why_repeat(workflow: Workflow) -> Repeat:
@@ -175,9 +177,7 @@ def repeat_of(*, handout: Handout, identity: Identity) -> Repeat | None:
     workflow = handout.workflow
     if workflow.status == Status.FINISHED:
         return Repeat.FINISHED
-    is_retired = not Queue.objects.filter(
-        workflow=workflow, subject_id=handout.subject_id
-    ).exists()
+    is_retired = not Queue.objects.filter(workflow=workflow, subject_id=handout.subject_id).exists()
     is_seen = (
         Standing.objects.filter(
             workflow=workflow, subject_id=handout.subject_id, volunteer__in=own_ids(identity)

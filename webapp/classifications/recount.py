@@ -42,12 +42,18 @@ def fill(workflow: Workflow, tallies: Sequence[Consensus]) -> None:
     """Set the counts of these rows, in memory, to what the votes give on the campaign's axis."""
     axis = workflow.tree.tree
     for row in tallies:
-        row.votes, row.asked, row.n_classifications = [0] * axis.n_answers, [0] * axis.n_questions, 0
+        row.votes, row.asked, row.n_classifications = (
+            [0] * axis.n_answers,
+            [0] * axis.n_questions,
+            0,
+        )
     by_subject = {row.subject_id: row for row in tallies}
     with connection.cursor() as cursor:
         cursor.execute(_PATHS, [workflow.pk, list(by_subject)])
         found = cursor.fetchall()
-    trees = {tree.pk: tree.tree for tree in TreeVersion.objects.filter(pk__in={r[1] for r in found})}
+    trees = {
+        tree.pk: tree.tree for tree in TreeVersion.objects.filter(pk__in={r[1] for r in found})
+    }
     for subject_id, tree_id, path, n_people in found:
         row = by_subject[subject_id]
         answers, questions = tally.counted(path, trees[tree_id], axis)
@@ -66,9 +72,7 @@ def repair_subjects(workflow: Workflow, subject_ids: Sequence[int]) -> None:
     """Lock the tallies of these galaxies in order, recompute and judge them."""
     with transaction.atomic():
         rows = Consensus.objects.filter(workflow=workflow, subject_id__in=subject_ids)
-        repair_locked(
-            workflow, list(rows.select_for_update(no_key=True).order_by("subject_id"))
-        )
+        repair_locked(workflow, list(rows.select_for_update(no_key=True).order_by("subject_id")))
 
 
 def differences(workflow: Workflow, *, repair: bool = False) -> Iterator[Difference]:
@@ -125,7 +129,9 @@ def _of_queue(workflow: Workflow, rows: Sequence[Consensus]) -> list[Difference]
         )
         waiting = {subject_id for (subject_id,) in cursor.fetchall()}
     return [
-        Difference(row.subject_id, "waits in the queue", row.subject_id in waiting, not row.retired_at)
+        Difference(
+            row.subject_id, "waits in the queue", row.subject_id in waiting, not row.retired_at
+        )
         for row in rows
         if (row.subject_id in waiting) == bool(row.retired_at)
     ]

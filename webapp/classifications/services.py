@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from inference.formats.tree import PathRefused
+from inference.errors import PathRefused
 from webapp.accounts import services as accounts
 from webapp.accounts.identity import Identity
 from webapp.accounts.models import User, Volunteer
@@ -255,9 +255,7 @@ def hand_out(
     Returns:
         The handout with its galaxy, and why an answer would not count; None without any galaxy.
     """
-    pick = queries.next_subject(
-        workflow=workflow, identity=identity, own=own, answered=answered
-    )
+    pick = queries.next_subject(workflow=workflow, identity=identity, own=own, answered=answered)
     if pick is None:
         return None
     made = Handout(
@@ -288,7 +286,8 @@ def forget_expired_handouts() -> int:
 
 # Of several answers of one person to one galaxy the first that counts stands, else the first.
 _DOUBLES = """
-    SELECT workflow_id, subject_id, (array_agg(id ORDER BY state <> 'counted', classification_id))[2:]
+    SELECT workflow_id, subject_id,
+           (array_agg(id ORDER BY state <> 'counted', classification_id))[2:]
     FROM classifications_standing
     WHERE volunteer_id = ANY(%s) AND state NOT IN ('cleared', 'repeat')
     GROUP BY workflow_id, subject_id HAVING count(*) > 1 ORDER BY workflow_id, subject_id

@@ -32,7 +32,9 @@ def read_walk(handout: Handout, text: str, chosen: Sequence[str] | None = None) 
     items = text.split("-") if text else []
     for item in [*items, *(chosen or ())]:
         if not ITEM.fullmatch(item):
-            raise PathRefused(f"The answers {item[:20]!r} in the address are no numbers. Start again.")
+            raise PathRefused(
+                f"The answers {item[:20]!r} in the address are no numbers. Start again."
+            )
     passed = [int(item[1:]) for item in items if item.startswith("p")]
     walk = tree.walk([int(item) for item in items if not item.startswith("p")], passed)
     if chosen is None:
@@ -45,9 +47,7 @@ def write_walk(steps: Sequence[Step]) -> str:
     return "-".join(
         item
         for step in steps
-        for item in (
-            [str(answer.index) for answer in step.answers] or [f"p{step.question.index}"]
-        )
+        for item in ([str(answer.index) for answer in step.answers] or [f"p{step.question.index}"])
     )
 
 

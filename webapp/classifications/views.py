@@ -229,5 +229,5 @@ def my_galaxies(request: HttpRequest) -> HttpResponse:
     known = known_identity(request)
     own = queries.classifications_of(known) if known else Classification.objects.none()
     page = Paginator(own, PER_PAGE).get_page(request.GET.get("page"))
-    page.object_list = [Answered(row) for row in page.object_list]
-    return render(request, "classifications/my_galaxies.html", {"page": page})
+    context = {"page": page, "wall": [Answered(row) for row in page]}
+    return render(request, "classifications/my_galaxies.html", context)

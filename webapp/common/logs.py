@@ -7,7 +7,7 @@ import time
 class LineFormatter(logging.Formatter):
     """Formats a record as time, level, logger and message, with control characters escaped."""
 
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")

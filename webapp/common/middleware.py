@@ -54,4 +54,4 @@ class DatabaseUnavailable:
             return None
         self.n_outages += 1
         logger.error("The database could not serve %s %s: %s", request.method, request.path, error)
-        return unavailable(request)
+        return unavailable()

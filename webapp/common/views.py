@@ -14,21 +14,21 @@ RETRY_AFTER_S = 5
 THEMES = ("night", "paper")
 
 
-def unavailable(request: HttpRequest) -> HttpResponse:
+def unavailable() -> HttpResponse:
     """Say that saving is paused; needs neither the session nor the database."""
     response = render(None, "503.html", status=503)
     response.headers["Retry-After"] = str(RETRY_AFTER_S)
     return response
 
 
-def server_error(request: HttpRequest) -> HttpResponse:
+def server_error(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
     """Answer what nothing else has caught; a database that is away is not the program's mistake."""
     if is_unavailability(sys.exc_info()[1]):
-        return unavailable(request)
+        return unavailable()
     return render(None, "500.html", status=500)
 
 
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001
     """Say that the page is older than the session, and that the form can be sent again."""
     return render(request, "403.html", {"is_stale_page": True}, status=403)
 

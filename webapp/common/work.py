@@ -50,8 +50,13 @@ def claim_next(model: type[Work]) -> Work | None:
 
 
 def claim(row: Work) -> Work | None:
-    """Claim this row, or return None while somebody else holds it or it is at its end."""
-    return _claim(_all(type(row)).filter(pk=row.pk))
+    """Claim this row, or return None while somebody else holds it or it is at its end.
+
+    Somebody waits for this very row, so a back-off after a failure is over.
+    """
+    rows = _all(type(row)).filter(pk=row.pk)
+    rows.filter(status=WorkStatus.PENDING).update(not_before_at=None)
+    return _claim(rows)
 
 
 @transaction.atomic

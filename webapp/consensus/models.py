@@ -29,9 +29,7 @@ class Consensus(models.Model):
     stays free: PostgreSQL then updates in place (HOT).
     """
 
-    workflow = models.ForeignKey(
-        Workflow, models.PROTECT, related_name="consensus", db_index=False
-    )
+    workflow = models.ForeignKey(Workflow, models.PROTECT, related_name="consensus", db_index=False)
     subject = models.ForeignKey(Subject, models.PROTECT, related_name="consensus")
     tree = models.ForeignKey(TreeVersion, models.PROTECT, related_name="+", db_index=False)
     votes = ArrayField(models.IntegerField(), help_text="int[K]: people who gave each answer.")
@@ -100,7 +98,9 @@ class Progress(models.Model):
     n_counted = models.BigIntegerField(default=0, help_text="Classifications toward retirement.")
     n_needed = models.BigIntegerField(default=0)
     measured_at = models.DateTimeField(db_default=Now())
-    took_s = models.FloatField(default=0.0, help_text="How long summing took; it is rationed by it.")
+    took_s = models.FloatField(
+        default=0.0, help_text="How long summing took; it is rationed by it."
+    )
 
     class Meta:
         verbose_name_plural = "progress"

@@ -63,7 +63,9 @@ def count_votes(
     if verdict.retired:
         _retire(locked, verdict, by=by)
     if verdict.flagged:
-        flag_subject(workflow_id=locked.workflow_id, subject_id=locked.subject_id, words=verdict.reason)
+        flag_subject(
+            workflow_id=locked.workflow_id, subject_id=locked.subject_id, words=verdict.reason
+        )
     _save(locked)
     return verdict
 
@@ -200,7 +202,7 @@ def _admit(link: SetLink) -> int:
                 "limit": ADMIT_CHUNK,
             },
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def _of_set(link: SetLink) -> list[Consensus]:

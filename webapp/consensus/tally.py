@@ -13,9 +13,7 @@ def _bridge(older: Tree, axis: Tree) -> tuple[tuple[int | None, ...], tuple[int 
     return axis.axis_from(older), tuple(questions.get(q.key) for q in older.questions)
 
 
-def counted(
-    path: Sequence[int], tree: Tree, axis: Tree
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def counted(path: Sequence[int], tree: Tree, axis: Tree) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the answers and the questions that a path adds one to.
 
     Args:

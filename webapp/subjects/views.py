@@ -47,7 +47,7 @@ def owners_only(view: View) -> View:
     def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return _to_sign_in(request)
-        if not cast("User", request.user).may_own_workflows:
+        if not request.user.may_own_workflows:
             raise Http404
         return view(request, *args, **kwargs)
 
@@ -73,8 +73,7 @@ def _set(request: HttpRequest, slug: str) -> SubjectSet:
 
 
 def _batch(request: HttpRequest, slug: str, pk: int) -> IngestBatch:
-    found = get_object_or_404(_set(request, slug).batches.select_related("requested_by"), pk=pk)
-    return cast("IngestBatch", found)
+    return get_object_or_404(_set(request, slug).batches.select_related("requested_by"), pk=pk)
 
 
 @require_safe

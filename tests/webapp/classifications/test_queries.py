@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 def classify_all(identity, workflow, limit=1000):
     """Let somebody classify until they are told that an answer will not count."""
-    seen = []
+    seen: list[int] = []
     for _ in range(limit):
         pick = queries.next_subject(workflow=workflow, identity=identity)
         if pick is None or pick.repeat:

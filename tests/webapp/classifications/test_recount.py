@@ -55,7 +55,9 @@ def test_a_wrong_number_is_found_and_repaired(campaign, spoil, capsys):
 
 def test_a_galaxy_that_waits_though_retired_is_taken_from_the_queue(campaign):
     row = Consensus.objects.filter(retired_at__isnull=False).first()
-    Queue.objects.create(workflow=campaign, subject_id=row.subject_id, stream="random", sort_key=0.5)
+    Queue.objects.create(
+        workflow=campaign, subject_id=row.subject_id, stream="random", sort_key=0.5
+    )
 
     assert [str(found) for found in recount.differences(campaign, repair=True)] == [
         f"galaxy {row.subject_id}: waits in the queue stored True, recomputed False"

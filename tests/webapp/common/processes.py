@@ -37,14 +37,13 @@ def worker(mode: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         text=True,
     )
+    assert process.stdout is not None
     try:
-        assert process.stdout
         assert process.stdout.readline() == "ready\n"
         yield process
     finally:
         process.kill()
         process.wait()
-        assert process.stdout
         process.stdout.close()
 
 

@@ -24,7 +24,8 @@ processes = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 
 def waiting() -> IngestBatch:
     """Work that waits; what it would read does not matter here."""
-    return make.batch(Path("nowhere"))
+    made: IngestBatch = make.batch(Path("nowhere"))
+    return made
 
 
 def claimed() -> IngestBatch:
@@ -99,7 +100,9 @@ def test_hold_extends_the_lease():
     IngestBatch.objects.update(lease_expires_at=timezone.now() + timedelta(seconds=0.5))
     with transaction.atomic():
         work.hold(row)
-    assert fresh(row).lease_expires_at > timezone.now() + timedelta(seconds=1)
+    lease_ends_at = fresh(row).lease_expires_at
+    assert lease_ends_at is not None
+    assert lease_ends_at > timezone.now() + timedelta(seconds=1)
 
 
 def test_poison_fails_five_times_with_growing_patience_and_others_go_on():
@@ -257,6 +260,8 @@ class TestProcesses:
             wait_until(lambda: fresh(row).status == WorkStatus.DONE, within_s=20)
 
         row = fresh(row)
+        assert row.finished_at is not None
+        assert row.started_at is not None
         assert row.finished_at - row.started_at > timedelta(seconds=2)
         assert (row.token, row.n_added) == (1, 12)
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests import make
 from webapp.common import work
+from webapp.common.errors import DomainError
 from webapp.common.models import WorkStatus
 from webapp.subjects import demo, ingest, services, tasks
 from webapp.subjects.models import IngestBatch, Phase, Subject, SubjectSet
@@ -217,7 +218,7 @@ def test_right_ascensions_that_look_like_hours_are_pointed_out(tmp_path):
 def test_half_a_position_is_refused_with_its_column(tmp_path):
     make.picture_folder(tmp_path / "p", 1)
     path = write_csv(tmp_path / "m.csv", ["file", "ra"], [["galaxy-0.png", "1"]])
-    with pytest.raises(services.DomainError, match="'ra' and not the other half"):
+    with pytest.raises(DomainError, match="'ra' and not the other half"):
         run(make.batch(path, pictures=tmp_path / "p"))
 
 

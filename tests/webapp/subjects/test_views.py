@@ -1,6 +1,8 @@
 """The owners' pages about sets: who sees them, uploads, reports, and what the buttons do."""
 
 import io
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from tests import make
+from tests.webapp.common.processes import ROOT, environment
 from webapp.accounts.models import Role
 from webapp.common.models import AuditEntry, WorkStatus
 from webapp.subjects import tasks
@@ -236,3 +239,12 @@ def test_the_list_shows_own_sets_with_their_galaxies(client, alice):
     shown = client.get(reverse("subjects:sets")).content.decode()
     assert mine.name in shown
     assert f">{other.name}<" not in shown
+
+
+def test_the_site_does_not_load_what_only_workers_need():
+    code = (
+        "import sys, django; django.setup(); import webapp.urls\n"
+        "heavy = {'astropy', 'astropy_healpix', 'skimage', 'PIL'} & sys.modules.keys()\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env=environment())

@@ -1,4 +1,4 @@
-"""manage.py recount"""
+"""Compare the stored tallies with the votes."""
 
 from argparse import ArgumentParser
 from typing import Any

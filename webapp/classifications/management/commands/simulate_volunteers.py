@@ -1,4 +1,4 @@
-"""manage.py simulate_volunteers"""
+"""Let simulated volunteers classify."""
 
 from argparse import ArgumentParser
 from typing import Any

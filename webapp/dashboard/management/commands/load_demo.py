@@ -1,4 +1,4 @@
-"""manage.py load_demo"""
+"""Make the demo campaign."""
 
 from typing import Any
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
 
 from webapp.common import work
 from webapp.common.models import WorkStatus
@@ -68,7 +67,7 @@ class Command(BaseCommand):
 
     def _run(self, batch: IngestBatch) -> None:
         stop = threading.Event()
-        reporter = threading.Thread(target=self._report, args=(batch.pk, stop), daemon=True)
+        reporter = threading.Thread(target=self._report, args=(batch, stop), daemon=True)
         reporter.start()
         try:
             work.run(batch, ingest.run_batch)
@@ -81,18 +80,15 @@ class Command(BaseCommand):
             stop.set()
             reporter.join()
 
-    def _report(self, pk: int, stop: threading.Event) -> None:
-        started = time.monotonic()
-        try:
-            while not stop.wait(LINE_EVERY_S):
-                batch = IngestBatch.objects.get(pk=pk)
-                rate = batch.n_done / (time.monotonic() - started)
-                self.stdout.write(
-                    f"{batch.get_phase_display()}: {batch.n_done:,}/{batch.n_total or 0:,} rows, "
-                    f"{batch.n_added:,} new, {batch.n_bad:,} bad, {rate:,.0f} rows/s"
-                )
-        finally:
-            connection.close()
+    def _report(self, batch: IngestBatch, stop: threading.Event) -> None:
+        """Print what the worker's own copy of the row says, which needs no second connection."""
+        started, n_before = time.monotonic(), batch.n_done
+        while not stop.wait(LINE_EVERY_S):
+            rate = max(0, batch.n_done - n_before) / (time.monotonic() - started)
+            self.stdout.write(
+                f"{batch.get_phase_display()}: {batch.n_done:,}/{batch.n_total or 0:,} rows, "
+                f"{batch.n_added:,} new, {batch.n_bad:,} bad, {rate:,.0f} rows/s"
+            )
 
     def _tell(self, batch: IngestBatch) -> None:
         for note in batch.notes:

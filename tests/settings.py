@@ -4,15 +4,14 @@ import os
 import tempfile
 from pathlib import Path
 
-# pytest's first process starts the server and makes the folder (tests/conftest.py); its workers
-# inherit both. mypy reads this file without them.
+# tests/database.py starts the server and makes the folder; mypy reads this file without them.
 os.environ.setdefault("VAR_DIR", tempfile.gettempdir() + "/tuning-fork-types")
 
 from webapp.settings import *  # noqa: F403
 from webapp.settings import STORAGES, VAR_DIR, _database
 
 SECRET_KEY = "only for tests"
-DATABASES = {"default": _database(os.environ.get("TEST_DATABASE_URL", "postgresql:///none"))}
+DATABASES = {"default": _database(os.environ.get("TEST_DATABASE_URL", "postgresql://nowhere/none"))}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 CELERY_TASK_ALWAYS_EAGER = True

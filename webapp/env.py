@@ -17,9 +17,9 @@ def env_str(name: str, default: str | None = None) -> str:
     if (path := os.environ.get(f"{name}_FILE")) is not None:
         try:
             return Path(path).read_text(encoding="utf-8").strip()
-        except OSError as error:
+        except (OSError, UnicodeDecodeError) as error:
             raise ImproperlyConfigured(
-                f"{name}_FILE={path!r} cannot be read ({error.strerror}). "
+                f"{name}_FILE={path!r} cannot be read ({error}). "
                 f"Point it to a readable file, or set {name}."
             ) from error
     if default is None:

@@ -50,6 +50,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "webapp.subjects.media.serve",  # in local mode; needs nothing of what follows
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "webapp.common.middleware.secure_responses",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "webapp.common.middleware.DatabaseUnavailable",
@@ -107,12 +108,12 @@ TEMPLATES = [
 
 def _database(url: str) -> dict[str, Any]:
     """Translate a libpq URL into Django's settings; one persistent connection a thread."""
-    parts = conninfo_to_dict(url)
     if not url.startswith(("postgresql://", "postgres://")):
         raise ImproperlyConfigured(
             f"DATABASE_URL begins with {url.split(':', maxsplit=1)[0]!r}. This site needs "
             f"PostgreSQL 18: use postgresql://user:password@host:5432/name."
         )
+    parts = conninfo_to_dict(url)
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": parts.pop("dbname", "tuningfork"),
@@ -143,6 +144,7 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "cache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},  # beyond it Django forgets a third, limits included
     }
 }
 
@@ -216,7 +218,12 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_ADAPTER = "webapp.classifications.adapter.AccountAdapter"
-ACCOUNT_FORMS = {"signup": "webapp.accounts.forms.SignUpForm"}
+ACCOUNT_FORMS = {
+    "login": "webapp.accounts.forms.SignInForm",
+    "signup": "webapp.accounts.forms.SignUpForm",
+}
+ACCOUNT_USERNAME_VALIDATORS = "webapp.accounts.names.VALIDATORS"
+ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_LOGIN_METHODS = {"email", "username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = env_choice(
@@ -289,6 +296,7 @@ if not LOCAL_MODE:
     SECURE_SSL_REDIRECT = env_bool("SECURE_SSL_REDIRECT", "true")
     if env_bool("BEHIND_PROXY", "false"):
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+        ALLAUTH_TRUSTED_PROXY_COUNT = 1
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],
@@ -331,6 +339,6 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"()": "webapp.common.logs.LineFormatter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": env_str("LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["stderr"], "level": env_choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))},
     "loggers": {"django.server": {"handlers": ["stderr"], "propagate": False}},
 }

@@ -7,3 +7,8 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 
 application = get_wsgi_application()
+
+# gunicorn runs none of Django's checks.
+from webapp.common.checks import refuse_unsafe_start  # noqa: E402 - the settings come first
+
+refuse_unsafe_start()

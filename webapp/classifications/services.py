@@ -307,7 +307,7 @@ def claim_history(*, user: User, browser: uuid.UUID) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_DOUBLES, [[volunteer.pk for volunteer in own]])
         doubles = cursor.fetchall()
-    for workflow in Workflow.objects.filter(pk__in={row[0] for row in doubles}):
+    for workflow in Workflow.objects.filter(pk__in={row[0] for row in doubles}).order_by("pk"):
         subjects = [row[1] for row in doubles if row[0] == workflow.pk]
         losers = [pk for row in doubles if row[0] == workflow.pk for pk in row[2]]
         _lose_standing(workflow, subjects, losers)

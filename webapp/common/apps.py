@@ -7,3 +7,6 @@ class CommonConfig(AppConfig):
     """What every app stands on: long work, the audit log, errors, paging, logs."""
 
     name = "webapp.common"
+
+    def ready(self) -> None:
+        from webapp.common import checks  # noqa: F401, PLC0415 - registers them

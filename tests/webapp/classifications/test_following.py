@@ -14,6 +14,7 @@ from webapp.classifications.tasks import follow_trees
 from webapp.consensus.models import Consensus, Queue
 from webapp.consensus.tasks import judge_subjects
 from webapp.workflows import services
+from webapp.workflows.models import Workflow
 
 pytestmark = pytest.mark.django_db
 
@@ -97,16 +98,14 @@ def test_a_typo_moves_the_tallies_too(alice):
 def test_a_change_meanwhile_leaves_the_tallies_waiting(alice):
     workflow = make.workflow(n_subjects=1)
     change_tree(workflow, with_ring(), alice)
-    stale = type(workflow).objects.get(pk=workflow.pk)
+    stale = Workflow.objects.get()
     change_tree(workflow, with_typo(), alice)
 
     following.follow_tree(stale)
-    workflow.refresh_from_db()
-    assert not workflow.is_tallied
+    assert not Workflow.objects.get().is_tallied
 
     follow_trees()
-    workflow.refresh_from_db()
-    assert workflow.is_tallied
+    assert Workflow.objects.get().is_tallied
     assert Consensus.objects.get().tree_id == workflow.tree_id
 
 

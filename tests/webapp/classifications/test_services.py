@@ -138,7 +138,7 @@ def test_answers_that_are_no_path_are_refused_and_change_nothing(path):
     workflow = make.workflow(n_subjects=1)
     alice = make.visitor()
 
-    with pytest.raises(services.WrongPath, match=r"kind|morphology|[Qq]uestion|path"):
+    with pytest.raises(services.WrongPath, match=r"kind|morphology|question|path"):
         post(alice, make.shown(alice, workflow), path)
 
     assert not Classification.objects.exists()
@@ -243,7 +243,7 @@ def test_handing_out_forgets_what_was_answered():
     assert Handout.objects.get().pk == handed[0].pk
 
 
-def test_nobody_can_forget_anothers_handout():
+def test_nobody_can_forget_the_handout_of_somebody_else():
     workflow = make.workflow(n_subjects=3)
     alice, bob = make.visitor(), make.visitor()
     hers = make.shown(alice, workflow)

@@ -57,7 +57,7 @@ def draining():
 
 
 def fail(_: IngestBatch) -> None:
-    raise ValueError("poison\0 \ud800")
+    raise ValueError("poison")
 
 
 def finish(row: IngestBatch) -> None:
@@ -124,6 +124,13 @@ def test_poison_fails_five_times_with_growing_patience_and_others_go_on():
     assert "An administrator" in row.error
     assert "in fail\n" in row.traceback
     assert run_all(fail) == 0
+
+
+def test_an_error_that_no_database_takes_is_stored_all_the_same():
+    row = claimed()
+    work.give_up(row, ValueError("nul\0 half \ud800"))
+    assert "nul\\0 half \\ud800" in fresh(row).error
+    assert "nul\\0 half \\ud800" in fresh(row).traceback
 
 
 def test_retry_makes_failed_work_wait_again_and_nothing_else():

@@ -63,7 +63,7 @@ def world(client):
         "admin": make.user("admin", Role.ADMIN),
     }
     workflow = make.owned(people["owner"], n_subjects=1)
-    extra = {
+    extra: dict[str, dict[str, object]] = {
         "unlink": {"subject_set": workflow.subject_sets.get().slug},
         "remove_owner": {"user_id": people["owner"].pk},
     }
@@ -71,7 +71,7 @@ def world(client):
     def answer(name: str, person: str, method: str):
         if person in people:
             client.force_login(people[person])
-        one = {} if name in SCIENTISTS else {"slug": workflow.slug}
+        one: dict[str, object] = {} if name in SCIENTISTS else {"slug": workflow.slug}
         return getattr(client, method)(
             reverse(f"dashboard:{name}", kwargs=one | extra.get(name, {}))
         )

@@ -43,6 +43,16 @@ def test_the_third_vote_for_a_bad_picture_flags_and_retires_as_configured(then, 
     assert Queue.objects.filter(workflow=workflow).exists() != is_retired
 
 
+def test_a_vote_that_does_not_count_is_not_shown_beside_the_flag():
+    workflow = make.workflow(n_subjects=1, rule=rule(10, "retire"))
+    subject = workflow.subject_sets.get().subjects.get()
+    for _ in range(4):  # the fourth comes late
+        make.classification(make.visitor(), workflow, subject, [ARTIFACT])
+
+    (row,) = queries.flagged(workflow, before=None).rows
+    assert len(row.votes) == 3
+
+
 def test_a_retired_galaxy_says_when_by_which_rule_and_after_which_vote():
     workflow = make.workflow(n_subjects=1, rule=rule(2))
     subject = workflow.subject_sets.get().subjects.get()
@@ -68,16 +78,19 @@ def test_long_lists_are_read_by_key_without_gap_or_repeat(monkeypatch):
         flag_subject(workflow_id=workflow.pk, subject_id=subject.pk, words="by hand")
         audit.write_entry(actor=None, action="look", target="workflow", target_id=workflow.pk)
 
-    seen, after = [], 0
-    while after is not None:
-        page = queries.retired(workflow, after=after)
-        seen, after = [*seen, *(row.tally.subject for row in page.rows)], page.more
+    last = queries.retired(workflow, after=0)
+    seen = [row.tally.subject for row in last.rows]
+    while last.more is not None:
+        last = queries.retired(workflow, after=last.more)
+        seen += [row.tally.subject for row in last.rows]
     assert seen == subjects
 
-    seen, before = [], None
-    while (page := queries.flagged(workflow, before=before)).more is not None:
-        seen, before = [*seen, *(row.flag.subject for row in page.rows)], page.more
-    assert [*seen, *(row.flag.subject for row in page.rows)] == subjects[::-1]
+    flags = queries.flagged(workflow, before=None)
+    seen = [row.flag.subject for row in flags.rows]
+    while flags.more is not None:
+        flags = queries.flagged(workflow, before=flags.more)
+        seen += [row.flag.subject for row in flags.rows]
+    assert seen == subjects[::-1]
 
     assert [len(queries.history(workflow, before=None).rows)] == [2]
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -32,8 +33,9 @@ def address(name: str, workflow: Workflow, *rest: object) -> str:
     return reverse(f"dashboard:{name}", args=[workflow.slug, *rest])
 
 
-def document(**changes: object) -> dict[str, object]:
-    return json.loads(load_built_in("three-class").to_json()) | changes
+def document(**changes: object) -> dict[str, Any]:
+    known: dict[str, Any] = json.loads(load_built_in("three-class").to_json())
+    return known | changes
 
 
 def upload(tree: object) -> SimpleUploadedFile:
@@ -254,7 +256,7 @@ def test_a_rule_that_cannot_be_followed_answers_422_and_changes_nothing(client, 
 
 def test_a_tree_without_a_bad_picture_has_a_rule_without_it(client, alice):
     tree = document()
-    del tree["questions"][0]["answers"][3]  # type: ignore[index]
+    del tree["questions"][0]["answers"][3]
     client.post(
         reverse("dashboard:create"), {"name": "A", "choice": "upload", "file": upload(tree)}
     )
@@ -282,7 +284,7 @@ def test_a_preview_shows_the_markdown_and_saves_nothing(client, alice):
 def test_a_typo_is_taken_at_once(client, alice):
     workflow = make.owned(alice)
     tree = document()
-    tree["questions"][0]["text"] = "Which kind?"  # type: ignore[index]
+    tree["questions"][0]["text"] = "Which kind?"
 
     client.post(address("tree", workflow), {"choice": "upload", "file": upload(tree)})
 
@@ -330,7 +332,7 @@ def test_nobody_of_that_name_is_refused_in_the_form(client, alice):
 @pytest.mark.parametrize("name", PAGES)
 def test_what_others_wrote_runs_nowhere(client, alice, name, status):
     tree = document(title=XSS[:100])
-    question = tree["questions"][0]  # type: ignore[index]
+    question = tree["questions"][0]
     question["text"] = question["answers"][0]["label"] = XSS[:100]
     workflow = make.owned(
         alice, tree=type(load_built_in("three-class")).parse(tree), n_subjects=1,

@@ -1,0 +1,1 @@
+"""Sites of their own, which are hurt on purpose."""

@@ -1,0 +1,119 @@
+"""Redis and RabbitMQ in place of the files: a wake-up call reaches a worker of a server.
+
+They run wherever the two answer on their usual ports of this machine, as in continuous integration.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.parse
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from tests import make
+from webapp.consensus.models import Queue
+from webapp.subjects.models import SetLink
+
+ROOT = Path(__file__).resolve().parents[2]
+REDIS = "redis://127.0.0.1:6379/11"
+VHOST = "tuning-fork-tests"
+
+pytestmark = [
+    pytest.mark.services,
+    pytest.mark.processes,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.xdist_group("brokers"),
+]
+
+
+def listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=2).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.fixture
+def redis_url() -> Iterator[str]:
+    if not listens(6379):
+        pytest.skip("No Redis answers on 127.0.0.1:6379.")
+    import redis  # noqa: PLC0415 - not every machine runs this test
+
+    client = redis.Redis.from_url(REDIS)
+    client.flushdb()
+    yield REDIS
+    client.flushdb()
+    client.close()
+
+
+@pytest.fixture
+def rabbitmq_url() -> Iterator[str]:
+    if not listens(5672) or shutil.which("rabbitmqctl") is None:
+        pytest.skip("No RabbitMQ answers on 127.0.0.1:5672, or rabbitmqctl is not here.")
+    subprocess.run(["rabbitmqctl", "-q", "add_vhost", VHOST], check=True)
+    subprocess.run(
+        ["rabbitmqctl", "-q", "set_permissions", "-p", VHOST, "guest", ".*", ".*", ".*"], check=True
+    )
+    yield f"amqp://guest:guest@127.0.0.1:5672/{VHOST}"
+    subprocess.run(["rabbitmqctl", "-q", "delete_vhost", VHOST], check=True)
+
+
+def server_environment(tmp_path: Path, broker_url: str) -> dict[str, str]:
+    """The environment of a process in server mode that uses the tests' database."""
+    parts = urllib.parse.urlsplit(os.environ["TEST_DATABASE_URL"])
+    url = parts._replace(path="/" + connection.settings_dict["NAME"]).geturl()
+    return {
+        "PATH": os.environ["PATH"],
+        "DATABASE_URL": url,
+        "CELERY_BROKER_URL": broker_url,
+        "SECRET_KEY": "correct horse battery staple, and some more letters for a test",
+        "ALLOWED_HOSTS": "galaxies.example.org",
+        "EMAIL_HOST": "mail.example.org",
+        "VAR_DIR": str(tmp_path / "var"),
+    }
+
+
+def run_through(broker_url: str, tmp_path: Path) -> None:
+    """A set waits to be admitted; a call wakes a worker, with no beat to repeat it."""
+    environment = server_environment(tmp_path, broker_url)
+    workflow = make.workflow()
+    subject_set = make.subjects(3)[0].subject_set
+    celery = [sys.executable, "-m", "celery", "-A", "webapp.celery", "worker", "-c", "1", "-l", "INFO"]
+    with (tmp_path / "worker.log").open("wb") as log:
+        worker = subprocess.Popen(celery, cwd=ROOT, env=environment, stdout=log, stderr=log)
+    try:
+        wait_for(lambda: "ready" in (tmp_path / "worker.log").read_text(), tmp_path, worker)
+        SetLink.objects.create(workflow=workflow, subject_set=subject_set)
+        call = "from webapp.common.wake import wake; wake('admission')"
+        subprocess.run(
+            [sys.executable, "manage.py", "shell", "-v0", "-c", call],
+            cwd=ROOT, env=environment, check=True, timeout=60,
+        )  # fmt: skip
+        wait_for(lambda: Queue.objects.filter(workflow=workflow).count() == 3, tmp_path, worker)
+    finally:
+        worker.terminate()
+        worker.wait(30)
+
+
+def wait_for(is_true, tmp_path: Path, worker: subprocess.Popen) -> None:
+    deadline = time.monotonic() + 60
+    while not is_true():
+        log = (tmp_path / "worker.log").read_text()
+        assert worker.poll() is None, log
+        assert time.monotonic() < deadline, log
+        time.sleep(0.1)
+
+
+def test_redis_wakes_a_worker(redis_url, tmp_path):
+    run_through(redis_url, tmp_path)
+
+
+def test_rabbitmq_wakes_a_worker(rabbitmq_url, tmp_path):
+    run_through(rabbitmq_url, tmp_path)

@@ -152,7 +152,7 @@ CACHES = {
 # Redis hands a message to a second worker after the visibility timeout: it must be the longest.
 TASK_BUDGET_S = env_int("TASK_BUDGET_S", "600", at_least=1)
 BEAT_EVERY_S = env_int("BEAT_EVERY_S", "20", at_least=1)
-LEASE_S = env_int("LEASE_S", "45", at_least=1)
+LEASE_S = env_int("LEASE_S", "35", at_least=1)  # and a beat: taken over within a minute
 CELERY_BROKER_URL = env_str("CELERY_BROKER_URL", "filesystem://")
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
     embedded.broker_options(VAR_DIR)

@@ -103,7 +103,7 @@ def _about_texts(
 ) -> Iterator[str]:
     for name in names:
         if getattr(was, name) != getattr(now, name):
-            yield f"{where}, has another {name}."
+            yield f"{where}: changed {name}."
 
 
 def _about_next(

@@ -44,7 +44,7 @@ class Site:
     def running(self) -> Iterator["Site"]:
         """Run it with the demo campaign."""
         with collecting(self.reports) as uri:
-            self.environment["CSP_REPORT_URI"] = uri
+            self.report_uri = self.environment["CSP_REPORT_URI"] = uri
             self.start_database()
             try:
                 self._fill()

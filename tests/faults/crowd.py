@@ -16,6 +16,15 @@ PATHS = [[0], [1], [2]]  # the three-class tree
 SAVED = b"Saved"
 
 
+_made: list["Stubborn"] = []
+
+
+def close_all() -> None:
+    """Close the connections of every client so far."""
+    while _made:
+        _made.pop().connection.close()
+
+
 @dataclass
 class Ledger:
     """What the clients know: what they sent, and what the site told them that it has."""
@@ -32,6 +41,7 @@ class Stubborn(Volunteer):
 
     def __init__(self, port: int, slug: str, ledger: Ledger, *, give_up_s: float) -> None:
         super().__init__(port, slug, PATHS)
+        _made.append(self)
         self.ledger = ledger
         self.give_up_at_s = time.monotonic() + give_up_s
 

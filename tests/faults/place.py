@@ -95,9 +95,7 @@ def running(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a process for a while; it is gone afterwards."""
     with (place.var / "log" / f"{name}.test.log").open("ab") as log:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=place.environment, stdout=log, stderr=log
-        )
+        process = subprocess.Popen(command, cwd=ROOT, env=place.environment, stdout=log, stderr=log)
     try:
         yield process
     finally:
@@ -126,14 +124,18 @@ def _listens(port: int) -> bool:
     return listens(port)
 
 
-def parts(supervisor: int) -> dict[str, list[int]]:
-    """Return the processes of a whole site by what they are, as "web" and "web child"."""
+def parts(supervisor: int, *, is_master: bool = False) -> dict[str, list[int]]:
+    """Return the processes of a whole site by what they are, as "web" and "web child".
+
+    Args:
+        is_master: the process is itself the one of whose children we ask.
+    """
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             children.setdefault(_parent(entry), []).append(int(entry.name))
     found: dict[str, list[int]] = {}
-    for root in children.get(supervisor, []):
+    for root in [supervisor] if is_master else children.get(supervisor, []):
         if name := _name(root):
             found.setdefault(name, []).append(root)
             found.setdefault(f"{name} child", []).extend(children.get(root, []))

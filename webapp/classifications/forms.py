@@ -1,21 +1,30 @@
 """The shape of what a browser sends; what it means is the services' business."""
 
 import re
+from datetime import UTC, datetime
 
 from django import forms
 
-from webapp.classifications.shown import Shown
+from webapp.classifications.shown import NOT_OURS, Shown
 from webapp.common.errors import DomainError
 
+NO_UUID = "The answer came without an id of its own. Reload the page and answer again."
+NO_PATH = "The answers are not those of any page. Reload the page and answer again."
 NUMBERS = re.compile(r"\d{1,4}(-\d{1,4})*", re.ASCII)
+
+
+def _said(words: str) -> dict[str, str]:
+    """Let a field say this, whatever is wrong with its characters."""
+    problems = ("required", "invalid", "max_length", "null_characters_not_allowed")
+    return dict.fromkeys(problems, words)
 
 
 class ClassificationForm(forms.Form):
     """One classification: a uuid, what the page said when it was shown, and the path answered."""
 
-    uuid = forms.UUIDField()
-    shown = forms.CharField(max_length=1000)
-    path = forms.CharField(max_length=2000, required=False)
+    uuid = forms.UUIDField(error_messages=_said(NO_UUID))
+    shown = forms.CharField(required=False, error_messages=_said(NOT_OURS))
+    path = forms.CharField(max_length=2000, required=False, error_messages=_said(NO_PATH))
     started_at = forms.DateTimeField(required=False)
     finished_at = forms.DateTimeField(required=False)
 
@@ -37,8 +46,29 @@ class ClassificationForm(forms.Form):
             )
         return [int(part) for part in text.split("-")]
 
+    def clean_started_at(self) -> datetime | None:
+        """Return when the client says that its volunteer began."""
+        return _storable(self.cleaned_data["started_at"])
+
+    def clean_finished_at(self) -> datetime | None:
+        """Return when the client says that its volunteer was done."""
+        return _storable(self.cleaned_data["finished_at"])
+
     def sentence(self) -> str:
         """Return the first thing that is wrong, as one sentence."""
         field, problems = next(iter(self.errors.items()))
         text = str(problems[0])
-        return text if field in ("shown", "path") else f"{field}: {text}"
+        return f"{field}: {text}" if field in ("started_at", "finished_at") else text
+
+
+def _storable(moment: datetime | None) -> datetime | None:
+    """Return an instant that can be read back, whatever the client's clock says.
+
+    PostgreSQL stores what is before year 1 or after 9999 in UTC, but Python cannot read it.
+    """
+    try:
+        return moment and moment.astimezone(UTC)
+    except OverflowError:
+        raise forms.ValidationError(
+            f"{moment} is no time that can be stored. Set this device's clock."
+        ) from None

@@ -4,6 +4,7 @@ import uuid
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from webapp.accounts.models import Volunteer
@@ -80,7 +81,10 @@ class Standing(models.Model):
                 fields=["subject", "workflow", "volunteer"], name="standing_once"
             )
         ]
-        indexes = [models.Index(fields=["volunteer", "workflow"], name="standing_of_volunteer")]
+        indexes = [
+            models.Index(fields=["volunteer", "workflow"], name="standing_of_volunteer"),
+            models.Index(fields=["workflow"], condition=Q(state="test"), name="standing_test"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.classification_id}: {self.state}"

@@ -119,7 +119,8 @@ def next_subject(
         for query, start in ((_LOOK, values["from"]), (_LOOK, 0.0), (_SEARCH, 0.0)):
             if found := _first(query, values | {"from": start}):
                 return Pick(found[0], Stream.RANDOM, found[1])
-    found = _first(_ANY, values)
+    # Beyond the point there may be only galaxies whose set was withdrawn.
+    found = _first(_ANY, values) or _first(_ANY, values | {"from": 0.0})
     if found is None:
         return None
     return Pick(found[0], Stream.RANDOM, None, _why_repeat(workflow))

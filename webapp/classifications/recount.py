@@ -63,7 +63,8 @@ def fill(workflow: Workflow, tallies: Sequence[Consensus]) -> None:
 
 
 def repair_locked(workflow: Workflow, tallies: Sequence[Consensus]) -> None:
-    """Recompute locked tallies, and judge them anew."""
+    """Recompute locked tallies along the campaign's present tree, and judge them anew."""
+    workflow = consensus.present(workflow)
     fill(workflow, tallies)
     consensus.put_tallies(workflow=workflow, tallies=tallies)
 
@@ -89,30 +90,39 @@ def differences(workflow: Workflow, *, repair: bool = False) -> Iterator[Differe
                 .select_for_update(no_key=True)
                 .order_by("subject_id")[: consensus.CHUNK]
             )
-            found = [*_of_counts(workflow, rows), *_of_queue(workflow, rows)]
-            if repair and found:
-                wrong = {difference.subject_id for difference in found}
-                consensus.put_tallies(
-                    workflow=workflow, tallies=[row for row in rows if row.subject_id in wrong]
-                )
-                consensus.mend_queue(workflow_id=workflow.pk, subject_ids=sorted(wrong))
+            found = _of_locked(consensus.present(workflow), rows, repair=repair)
         if not rows:
             return
         yield from found
         last = rows[-1].subject_id
 
 
+def _of_locked(workflow: Workflow, rows: Sequence[Consensus], *, repair: bool) -> list[Difference]:
+    """Compare locked rows; those that wait to follow the campaign's tree will be recounted then."""
+    rows = [row for row in rows if workflow.is_tallied or row.tree_id == workflow.tree_id]
+    found = [*_of_counts(workflow, rows), *_of_queue(workflow, rows)]
+    if repair and found:
+        wrong = {difference.subject_id for difference in found}
+        consensus.put_tallies(
+            workflow=workflow, tallies=[row for row in rows if row.subject_id in wrong]
+        )
+        consensus.mend_queue(workflow_id=workflow.pk, subject_ids=sorted(wrong))
+    return found
+
+
 def _of_counts(workflow: Workflow, rows: Sequence[Consensus]) -> list[Difference]:
     """Return what differs, leaving the recomputed counts in the rows."""
-    stored = {row.subject_id: (row.votes, row.asked, row.n_classifications) for row in rows}
+    stored = {
+        row.subject_id: (row.tree_id, row.votes, row.asked, row.n_classifications) for row in rows
+    }
     fill(workflow, rows)
     return [
         Difference(row.subject_id, what, old, new)
         for row in rows
         for what, old, new in zip(
-            ("votes", "asked", "classifications"),
+            ("tree", "votes", "asked", "classifications"),
             stored[row.subject_id],
-            (row.votes, row.asked, row.n_classifications),
+            (workflow.tree_id, row.votes, row.asked, row.n_classifications),
             strict=True,
         )
         if old != new

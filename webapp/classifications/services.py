@@ -70,28 +70,27 @@ def record_classification(
         SomebodyElses: the page was made for another volunteer.
         UuidTaken: the uuid is that of another classification.
     """
-    workflow, tree = _campaign(shown)
-    try:
-        tree.tree.check_path(path)
-    except PathRefused as error:
-        raise WrongPath(str(error)) from None
-    row = Classification(
-        uuid=uuid,
-        workflow=workflow,
-        subject_id=shown.subject_id,
-        tree=tree,
-        path=list(path),
-        stream=shown.stream,
-        score=shown.score,
-        is_test=workflow.status == Status.DRAFT,
-        shown_at=shown.shown_at,
-        client_started_at=client_started_at,
-        client_finished_at=client_finished_at,
-    )
     with transaction.atomic():
         own = _own_rows(identity, shown)
-        row.volunteer = own[0]
-        return _store(row, own)
+        tally = consensus.lock_tally(workflow_id=shown.workflow_id, subject_id=shown.subject_id)
+        # Read only now: a tree or a rule that has come since is also the one of the locked tally.
+        workflow, tree = _campaign(shown)
+        _check_path(tree, path)
+        row = Classification(
+            uuid=uuid,
+            workflow=workflow,
+            subject_id=shown.subject_id,
+            volunteer=own[0],
+            tree=tree,
+            path=list(path),
+            stream=shown.stream,
+            score=shown.score,
+            is_test=workflow.status == Status.DRAFT,
+            shown_at=shown.shown_at,
+            client_started_at=client_started_at,
+            client_finished_at=client_finished_at,
+        )
+        return _store(row, tally, own)
 
 
 def _campaign(shown: Shown) -> tuple[Workflow, TreeVersion]:
@@ -108,6 +107,13 @@ def _campaign(shown: Shown) -> tuple[Workflow, TreeVersion]:
         ) from None
 
 
+def _check_path(tree: TreeVersion, path: Sequence[int]) -> None:
+    try:
+        tree.tree.check_path(path)
+    except PathRefused as error:
+        raise WrongPath(str(error)) from None
+
+
 def _own_rows(identity: Identity, shown: Shown) -> list[Volunteer]:
     """Lock this person's rows against a sign-in meanwhile; the first is the one that answers."""
     own = accounts.own_volunteers(identity)
@@ -119,9 +125,8 @@ def _own_rows(identity: Identity, shown: Shown) -> list[Volunteer]:
     return own
 
 
-def _store(row: Classification, own: Sequence[Volunteer]) -> Recorded:
+def _store(row: Classification, tally: Consensus, own: Sequence[Volunteer]) -> Recorded:
     """Insert, and count what counts; the galaxy's tally stays locked until the commit."""
-    tally = consensus.lock_tally(workflow_id=row.workflow_id, subject_id=row.subject_id)
     state = _state(row, tally)
     inserted = _insert(row, own, state)
     if inserted is None:
@@ -141,7 +146,8 @@ def _recorded(
 def _state(row: Classification, tally: Consensus) -> State:
     if row.is_test:
         return State.TEST
-    return State.LATE if tally.retired_at else State.COUNTED
+    is_over = tally.retired_at or row.workflow.status == Status.FINISHED
+    return State.LATE if is_over else State.COUNTED
 
 
 # The galaxy's tally is locked, so nobody else changes its standings meanwhile. The second part
@@ -163,7 +169,8 @@ _INSERT = """
         WHERE earlier.subject_id = %s AND earlier.workflow_id = %s
           AND earlier.volunteer_id = ANY(%s) AND earlier.state <> 'cleared')
     ON CONFLICT (subject_id, workflow_id, volunteer_id) DO UPDATE
-        SET classification_id = excluded.classification_id, state = excluded.state
+        SET classification_id = excluded.classification_id, state = excluded.state,
+            reason = '', changed_at = NULL
     RETURNING classification_id
 """
 
@@ -203,7 +210,8 @@ def _known(row: Classification, own: Sequence[Volunteer]) -> Recorded:
     """
     stored = Classification.objects.select_related("standing").get(uuid=row.uuid)
     is_own = stored.volunteer_id in {volunteer.pk for volunteer in own}
-    if not is_own or stored.subject_id != row.subject_id:
+    is_same = (stored.workflow_id, stored.subject_id) == (row.workflow_id, row.subject_id)
+    if not is_own or not is_same:
         raise UuidTaken(
             f"The id {row.uuid} already names another classification: "
             "this one was not stored. Reload the page and answer again."

@@ -14,6 +14,10 @@ from webapp.classifications.models import Handout
 from webapp.common.errors import DomainError
 
 SALT = "webapp.classifications.shown"
+NOT_OURS = (
+    "This page was not made by this site, or was changed on its way: "
+    "the answer was not stored. Reload the page and answer again."
+)
 
 
 class NotOurs(DomainError):
@@ -73,10 +77,7 @@ class Shown:
                 text, salt=SALT
             )
         except (signing.BadSignature, ValueError, UnicodeError):
-            raise NotOurs(
-                "This page was not made by this site, or was changed on its way: "
-                "the answer was not stored. Reload the page and answer again."
-            ) from None
+            raise NotOurs(NOT_OURS) from None
         return cls(
             uuid.UUID(handout),
             uuid.UUID(holder),

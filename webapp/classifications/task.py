@@ -78,7 +78,7 @@ REPEATS = {
 }
 SAVED = {
     State.COUNTED: _("Saved: your answer counts."),
-    State.LATE: _("Saved. That galaxy had just had its last answer, so yours does not count."),
+    State.LATE: _("Saved. That galaxy or its campaign was at its end, so yours does not count."),
     State.TEST: _("Saved as a test: this campaign is not launched yet."),
     State.REPEAT: _("You had answered that galaxy before: your first answer stands."),
 }

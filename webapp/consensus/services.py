@@ -1,6 +1,8 @@
 """Writing the tallies, retiring galaxies, and keeping the queues.
 
 Locks: a transaction locks tallies first and in the order of their subjects, queues after them.
+Whoever judges or moves tallies reads the campaign after having locked them: its tree and its rule
+may have changed while the lock was waited for.
 """
 
 import time
@@ -43,6 +45,11 @@ _LOCK = """
     SELECT * FROM consensus_consensus WHERE workflow_id = %s AND subject_id = %s
     FOR NO KEY UPDATE
 """
+
+
+def present(workflow: Workflow) -> Workflow:
+    """Read a campaign again; for locked tallies its tree and rule are then the ones that hold."""
+    return Workflow.objects.with_tree().get(pk=workflow.pk)
 
 
 def count_votes(
@@ -213,15 +220,18 @@ def _of_set(link: SetLink) -> list[Consensus]:
     if link.is_linked:
         rows = rows.filter(retired_reason=RetiredReason.WITHDRAWN)
     else:
-        rows = rows.filter(retired_at__isnull=True)
+        rows = rows.exclude(retired_reason=RetiredReason.WITHDRAWN)
     return list(rows.select_for_update(of=("self",), no_key=True).order_by("subject_id")[:CHUNK])
 
 
 def _readmit(link: SetLink) -> int:
     rows = _of_set(link)
+    workflow = present(link.workflow)
     for row in rows:
         _reopen(row)
-    put_tallies(workflow=link.workflow, tallies=rows)
+        if row.tree_id == workflow.tree_id:  # the others are judged when they follow the tree
+            _judge(row, workflow.parsed_rule)
+        _save(row)
     return len(rows)
 
 
@@ -258,13 +268,13 @@ def judge_all(workflow: Workflow) -> int:
 @transaction.atomic
 def _judge_chunk(workflow: Workflow, *, after: int) -> list[Consensus]:
     rows = list(
-        Consensus.objects.filter(workflow=workflow, subject_id__gt=after, tree_id=workflow.tree_id)
+        Consensus.objects.filter(workflow=workflow, subject_id__gt=after)
         .select_for_update(no_key=True)
         .order_by("subject_id")[:CHUNK]
     )
-    rule = workflow.parsed_rule
-    for row in rows:
-        if _judge(row, rule):
+    workflow = present(workflow)
+    for row in rows:  # those along an older tree are judged when they follow it
+        if row.tree_id == workflow.tree_id and _judge(row, workflow.parsed_rule):
             _save(row)
     return rows
 

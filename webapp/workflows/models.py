@@ -58,7 +58,9 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
         """Keep those that this person may change: their own, or all for an administrator."""
         if not isinstance(user, User):
             return self.none()
-        return self if user.is_superuser else self.filter(owners=user)
+        if user.is_superuser:
+            return self
+        return self.filter(owners=user) if user.may_own_workflows else self.none()
 
     def with_tree(self) -> Self:
         """Join the tree's row without its document, which every process parses but once."""

@@ -43,10 +43,10 @@ def test_a_typo_fix_keeps_the_structure_and_is_told():
     fixed = Tree.parse(newer)
     assert fixed.same_structure(Tree.parse(older))
     assert fixed.differences(Tree.parse(older)) == [
-        'Question "q1", has another text.',
-        'Question "q1", answer "a0", has another label.',
-        'Question "q1", answer "a0", has another help.',
-        'Question "q1", answer "a0", has another icon.',
+        'Question "q1": changed text.',
+        'Question "q1", answer "a0": changed label.',
+        'Question "q1", answer "a0": changed help.',
+        'Question "q1", answer "a0": changed icon.',
     ]
 
 

@@ -23,6 +23,8 @@ from webapp.workflows.models import Workflow
 State = Standing.State
 PASSWORD = "a long password"
 
+SOME_UUID = "4f0e8f5e-6a4c-4c0b-9a3e-0d8d7c5b2a11"
+
 
 def sign_in(client: Client, name: str) -> None:
     answer = client.post(reverse("account_login"), {"login": name, "password": PASSWORD})
@@ -196,10 +198,10 @@ class TestClaim:
         [
             "",
             "x",
-            str(uuid.uuid4()),
-            f"{uuid.uuid4()}:AAAA",
-            signing.Signer(salt="another").sign(str(uuid.uuid4())),
-            signing.Signer(key="another", salt=SALT).sign(str(uuid.uuid4())),
+            SOME_UUID,
+            f"{SOME_UUID}:AAAA",
+            signing.Signer(salt="another").sign(SOME_UUID),
+            signing.Signer(key="another", salt=SALT).sign(SOME_UUID),
             signing.Signer(salt=SALT).sign("not a uuid"),
             "\x7f" * 4000,
         ],

@@ -88,7 +88,7 @@ def test_when_all_have_retired_the_campaign_is_finished():
 def test_the_reason_for_a_repeat_is_the_first_that_is_true(
     status, is_retired, is_seen, others, expected
 ):
-    workflow = make.workflow(n_subjects=1 + others, status=status)
+    workflow = make.workflow(n_subjects=1 + others)
     alice = make.visitor()
     subject = workflow.subject_sets.get().subjects.order_by("pk").first()
     if is_seen:
@@ -100,6 +100,7 @@ def test_the_reason_for_a_repeat_is_the_first_that_is_true(
         workflow.refresh_from_db()
         make.classification(make.visitor(), workflow, subject)
         assert Consensus.objects.get(subject=subject).retired_at
+    Workflow.objects.filter(pk=workflow.pk).update(status=status)
     shown = make.shown_subject(alice, workflow, subject)
     handout = queries.live_handout(identity=alice, handout=shown.handout)
 

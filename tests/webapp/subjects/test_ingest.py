@@ -283,6 +283,7 @@ def test_a_batch_whose_time_is_spent_goes_on_with_the_next_worker(tmp_path, monk
     assert run(batch).n_added == 6
 
 
+@pytest.mark.slow
 def test_the_deep_field_is_loaded_once():
     made = make.subject_set()
     n_added = demo.load_deep_field(made)

@@ -1,0 +1,261 @@
+"""The database is killed, read-only, full, or locked by somebody: RS-5, RS-7, F3, F11.
+
+While it is away the site says so and stores nothing; afterwards the same web processes go on.
+"""
+
+import contextlib
+import subprocess
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
+import psycopg
+import pytest
+
+from tests.bench.volunteers import FIELD, _found
+from tests.faults import crowd, place
+from tests.faults.crowd import HTMX, Ledger, Stubborn
+from webapp import cluster, embedded
+
+pytestmark = [pytest.mark.processes, pytest.mark.slow]
+
+
+@dataclass
+class Page:
+    """A galaxy that waits for its answer in somebody's browser."""
+
+    client: Stubborn
+    form: dict[str, str]
+    token: str
+
+    @property
+    def uuid(self) -> str:
+        return self.form["uuid"]
+
+    def post(self) -> tuple[int, bytes, Any]:
+        return self.client.request(
+            "POST", f"/c/{self.client.slug}/submit/", urlencode(self.form),
+            **HTMX, **{"X-CSRFToken": self.token},
+        )  # fmt: skip
+
+    def insist(self) -> int:
+        """Send it until it is acknowledged; return the number that was told."""
+        status, _, headers = self.client.insist(
+            "POST", f"/c/{self.client.slug}/submit/", urlencode(self.form),
+            **HTMX, **{"X-CSRFToken": self.token},
+        )  # fmt: skip
+        assert status < 300
+        return int(headers["Classification-Id"])
+
+
+def open_page(site: place.Place, slug: str = "many") -> Page:
+    client = Stubborn(site.port, slug, Ledger(), give_up_s=place.LONG_S)
+    html = client.open_page()
+    form = {"uuid": str(uuid.uuid4()), "shown": _found(FIELD["shown"], html), "path": "0"}
+    return Page(client, form, _found(FIELD["csrfmiddlewaretoken"], html))
+
+
+def stored(site: place.Place, *names: str) -> list[int]:
+    query = "SELECT id FROM classifications_classification WHERE uuid = ANY(%s::uuid[])"
+    return [number for (number,) in site.sql(query, [list(names)])]
+
+
+def assert_away(page: Page) -> None:
+    """503 with the wait, not a word of saving, and nothing stored."""
+    status, content, headers = page.post()
+    assert status == 503
+    assert int(headers["Retry-After"]) > 0
+    assert headers.get("Classification-Id") is None
+    assert b"Saving is paused" in content
+    assert b"not stored" in content
+
+
+def assert_kept_after_all(hurt, page: Page, web_pids: set[int]) -> None:
+    """The same answer is stored now, once, by the same web processes."""
+    number = page.insist()
+    assert page.insist() == number
+    assert stored(hurt.place, page.uuid) == [number]
+    assert page.client.ledger.problems == []
+    assert hurt.web_pids() == web_pids
+    hurt.place.assert_recount_agrees()
+
+
+@contextlib.contextmanager
+def as_superuser(site: place.Place) -> Iterator[psycopg.Connection]:
+    url = embedded.database_url(site.var)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SET default_transaction_read_only = off")
+        yield connection
+
+
+CUT = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'
+"""
+
+
+@pytest.mark.parametrize(
+    ("make_so", "undo"),
+    [
+        (
+            ["ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()"],
+            ["ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()"],
+        ),
+        (
+            ["ALTER ROLE tuningfork SET default_transaction_read_only = on", CUT],
+            ["ALTER ROLE tuningfork RESET default_transaction_read_only"],
+        ),
+    ],
+    ids=["server", "role"],
+)
+def test_a_read_only_database_pauses_saving_and_goes_on(hurt, make_so, undo):
+    page, web_pids = open_page(hurt.place), hurt.web_pids()
+    with as_superuser(hurt.place) as connection:
+        for statement in make_so:
+            connection.execute(statement)
+        try:
+            place.wait_until(lambda: page.post()[0] == 503, hurt.web, "read-only")
+            assert_away(page)
+            status, _, _ = page.client.request("GET", "/c/many/classify/")
+            assert status == 503
+            assert page.client.request("GET", "/my/")[0] == 200  # what only reads goes on
+        finally:
+            for statement in undo:
+                connection.execute(statement)
+    assert_kept_after_all(hurt, page, web_pids)
+
+
+@pytest.mark.parametrize(
+    ("code", "table"),
+    [("53100", "classification"), ("53200", "standing"), ("58030", "standing")],
+    ids=["disk full", "no memory", "disk broken"],
+)
+def test_a_full_database_pauses_saving_and_goes_on(hurt, table, code):
+    page, web_pids = open_page(hurt.place), hurt.web_pids()
+    with as_superuser(hurt.place) as connection:
+        connection.execute(
+            f"CREATE FUNCTION is_full() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            f" RAISE EXCEPTION 'no space left on device' USING ERRCODE = '{code}'; END $$;"
+            f" CREATE TRIGGER full_disk AFTER INSERT ON classifications_{table}"
+            f" FOR EACH ROW EXECUTE FUNCTION is_full()"
+        )
+        try:
+            assert_away(page)
+            assert stored(hurt.place, page.uuid) == []
+        finally:
+            connection.execute("DROP FUNCTION is_full CASCADE")
+    assert_kept_after_all(hurt, page, web_pids)
+
+
+def has_come_to(ledger: Ledger, n_answers: int) -> bool:
+    return len(ledger.acknowledged) >= n_answers
+
+
+def was_away(ledger: Ledger, n_times: int) -> bool:
+    return ledger.statuses[503] > n_times
+
+
+def test_a_killed_database_under_load_loses_nothing_and_web_reconnects(hurt):
+    ledger, web_pids = Ledger(), hurt.web_pids()
+    threads = crowd.start(
+        hurt.place.port, "many", ledger, n_clients=8, n_votes=12, give_up_s=place.LONG_S
+    )
+    for goal in (20, 60):
+        place.wait_until(partial(has_come_to, ledger, goal), hurt.web, "answers")
+        n_away = ledger.statuses[503]
+        hurt.server.kill()
+        place.wait_until(partial(was_away, ledger, n_away + 8), hurt.web, "503")
+        hurt.start_database()
+    for thread in threads:
+        thread.join()
+
+    assert ledger.problems == []
+    assert len(ledger.acknowledged) == 8 * 12
+    assert sorted(stored(hurt.place, *ledger.acknowledged)) == sorted(ledger.acknowledged.values())
+    assert hurt.web_pids() == web_pids
+    hurt.place.assert_recount_agrees()
+
+
+def test_an_answer_that_waits_too_long_for_a_lock_is_told_to_come_again(hurt):
+    page, web_pids = open_page(hurt.place), hurt.web_pids()
+    with psycopg.connect(embedded.database_url(hurt.place.var)) as other:
+        other.execute("SELECT FROM consensus_consensus FOR UPDATE")
+        assert_away(page)
+        other.rollback()
+    assert_kept_after_all(hurt, page, web_pids)
+
+
+def test_a_deadlock_ends_with_the_answer_stored_once(hurt):
+    """Somebody's own transaction takes the queue first and the tally second."""
+    page, web_pids = open_page(hurt.place, "single"), hurt.web_pids()
+    in_campaign = "workflow_id = (SELECT id FROM workflows_workflow WHERE slug = 'single')"
+    with (
+        ThreadPoolExecutor(1) as pool,
+        psycopg.connect(embedded.database_url(hurt.place.var)) as other,
+    ):
+        other.execute(f"SELECT FROM consensus_queue WHERE {in_campaign} FOR UPDATE")
+        number = pool.submit(page.insist)
+        place.wait_until(lambda: is_somebody_waiting(hurt.place), hurt.web, "the vote's wait")
+        with contextlib.suppress(psycopg.errors.DeadlockDetected):
+            other.execute(f"SELECT FROM consensus_consensus WHERE {in_campaign} FOR UPDATE")
+        other.rollback()
+        assert number.result(place.LONG_S) == stored(hurt.place, page.uuid)[0]
+    retired = hurt.place.sql(
+        f"SELECT retired_by::text FROM consensus_consensus WHERE {in_campaign}"
+        " AND retired_at IS NOT NULL"
+    )
+    assert retired == [(page.uuid,)]
+    assert_kept_after_all(hurt, page, web_pids)
+
+
+def is_somebody_waiting(site: place.Place) -> bool:
+    return site.sql("SELECT FROM pg_locks WHERE NOT granted LIMIT 1") != []
+
+
+def test_a_database_away_for_a_while_answers_503_and_pages_that_need_none_still_come(hurt):
+    page, web_pids = open_page(hurt.place), hurt.web_pids()
+    hurt.server.stop()
+    try:
+        for _ in range(20):  # more requests than there are threads
+            assert_away(page)
+        assert page.client.request("GET", "/static/css/tokens.css")[0] in (200, 404)
+        assert page.client.request("GET", "/")[0] == 503
+    finally:
+        hurt.start_database()
+    assert_kept_after_all(hurt, page, web_pids)
+
+
+@contextlib.contextmanager
+def careless_server(data, setting: str) -> Iterator[str]:
+    """A server that somebody else runs, with one setting that could lose answers."""
+    located = cluster.locate(data)
+    cluster.prepare(located)
+    log = data.with_name("careless.log")
+    with log.open("ab") as messages:
+        process = subprocess.Popen(
+            [*located.command, "-c", f"{setting}=off"], stdout=messages, stderr=messages, cwd="/",
+            start_new_session=True, **located.identity,
+        )  # fmt: skip
+    try:
+        embedded.wait_until_ready(located.url, lambda: process.poll() is None, log)
+        yield located.url
+    finally:
+        process.terminate()
+        process.wait(place.LONG_S)
+
+
+@pytest.mark.parametrize("setting", ["fsync", "synchronous_commit", "full_page_writes"])
+def test_a_server_that_could_lose_answers_is_refused_with_one_sentence(tmp_path, setting):
+    site = place.Place(tmp_path / "var", place.free_port(), {})
+    with careless_server(tmp_path / "postgres", setting) as url:
+        refused = site.run(
+            "-m", "webapp.supervisor", DATABASE_URL=url, SECRET_KEY="x" * 20 + "abcdefgh" * 5
+        )
+    assert refused.returncode == 1
+    assert refused.stderr.count("\n") == 1
+    assert f"{setting}=off" in refused.stderr
+    assert f"set {setting}=on" in refused.stderr

@@ -18,7 +18,7 @@ PATIENCE_MS = 10_000
 NOWHERE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 
 # What Chromium and htmx say of an answer of 400 and above; tests ask for those on purpose.
-REFUSALS = ("Failed to load resource", "Response Status Error Code")
+REFUSALS = ("Failed to load resource", "Response Status Error Code", "htmx:sendError")
 
 # Complaints that a console does not show by itself: htmx's own, and a focus that was lost.
 WATCH = """

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import sys
+import threading
 from pathlib import Path
 
 
@@ -25,11 +26,17 @@ def main() -> None:
         wake._send = kill_myself
     if mode == "no-broker":
         break_broker(Path(os.environ["VAR_DIR"], "broker"))
-    into = make.subject_set()
-    with transaction.atomic():
-        make.batch(folder, into=into)
-        if mode == "rolled-back":
-            transaction.set_rollback(True)
+
+    def start() -> None:
+        into = make.subject_set()
+        with transaction.atomic():
+            make.batch(folder, into=into)
+            if mode == "rolled-back":
+                transaction.set_rollback(True)
+
+    thread = threading.Thread(target=start)  # the web's requests run in threads too
+    thread.start()
+    thread.join()
 
 
 def kill_myself(task: str) -> None:

@@ -47,6 +47,20 @@ def test_jobs_are_done_though_web_and_worker_were_killed_and_only_if_committed(t
     site.assert_recount_agrees()
 
 
+def test_the_message_of_a_request_reaches_the_broker(tmp_path):
+    site = place.prepare(tmp_path, [CAMPAIGN])
+    pictures = make.picture_folder(tmp_path / "pictures", 2)
+    server = embedded.start(embedded.data_folder(site.var))
+    try:
+        started = site.run("-m", "tests.faults.ingest", "plain", str(pictures))
+    finally:
+        server.stop()
+    assert started.returncode == 0, started.stderr
+    messages = [path.read_text() for path in (site.var / "broker/messages").glob("*.msg")]
+    assert len(messages) == 1
+    assert "run_ingest_batches" in messages[0]
+
+
 def test_without_worker_and_broker_votes_and_jobs_are_stored(tmp_path):
     site = place.prepare(tmp_path, [CAMPAIGN])
     pictures = make.picture_folder(tmp_path / "pictures", 2)
@@ -59,6 +73,8 @@ def test_without_worker_and_broker_votes_and_jobs_are_stored(tmp_path):
             assert statuses(site) == ["pending"]
             page = open_page(site)
             assert [page.insist()] == stored(site, page.uuid)
+        for part in (site.var / "broker").iterdir():
+            part.unlink()
         site.assert_recount_agrees()
     finally:
         server.stop()

@@ -72,7 +72,9 @@ def signed_in(workflow) -> Visitor:
 def is_bounded(listed: list[str]) -> bool:
     """Whether a transaction was written with few statements, its own included."""
     assert ("BEGIN" in listed, "COMMIT" in listed) == (True, True)
-    import sys; print("COUNT", len(listed), [" ".join(q.split())[:90] for q in listed], file=sys.stderr)
+    import sys
+
+    print("COUNT", len(listed), [" ".join(q.split())[:90] for q in listed], file=sys.stderr)
     return len(listed) <= STATEMENTS_AT_MOST
 
 

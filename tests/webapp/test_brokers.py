@@ -85,7 +85,18 @@ def run_through(broker_url: str, tmp_path: Path) -> None:
     environment = server_environment(tmp_path, broker_url)
     workflow = make.workflow()
     subject_set = make.subjects(3)[0].subject_set
-    celery = [sys.executable, "-m", "celery", "-A", "webapp.celery", "worker", "-c", "1", "-l", "INFO"]
+    celery = [
+        sys.executable,
+        "-m",
+        "celery",
+        "-A",
+        "webapp.celery",
+        "worker",
+        "-c",
+        "1",
+        "-l",
+        "INFO",
+    ]
     with (tmp_path / "worker.log").open("wb") as log:
         worker = subprocess.Popen(celery, cwd=ROOT, env=environment, stdout=log, stderr=log)
     try:
@@ -102,7 +113,7 @@ def run_through(broker_url: str, tmp_path: Path) -> None:
         worker.wait(30)
 
 
-def wait_for(is_true, tmp_path: Path, worker: subprocess.Popen) -> None:
+def wait_for(is_true, tmp_path: Path, worker: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 60
     while not is_true():
         log = (tmp_path / "worker.log").read_text()

@@ -96,10 +96,8 @@ def record_classification(
 def _campaign(shown: Shown) -> tuple[Workflow, TreeVersion]:
     """Return the campaign as it stands now, and the tree that the volunteer saw."""
     try:
-        workflow = Workflow.objects.with_tree().get(pk=shown.workflow_id)
-        if shown.tree_id == workflow.tree_id:
-            return workflow, workflow.tree
-        return workflow, TreeVersion.objects.get(pk=shown.tree_id)
+        workflow = Workflow.objects.present(shown.workflow_id)
+        return workflow, TreeVersion.objects.known(shown.tree_id)
     except (Workflow.DoesNotExist, TreeVersion.DoesNotExist):
         raise NotFound(
             "The campaign of this galaxy is no longer here: the answer was not stored. "

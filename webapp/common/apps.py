@@ -9,4 +9,5 @@ class CommonConfig(AppConfig):
     name = "webapp.common"
 
     def ready(self) -> None:
+        from webapp import celery  # noqa: F401, PLC0415 - who sends wake-up calls needs the app
         from webapp.common import checks  # noqa: F401, PLC0415 - registers them

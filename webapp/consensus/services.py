@@ -49,7 +49,7 @@ _LOCK = """
 
 def present(workflow: Workflow) -> Workflow:
     """Read a campaign again; for locked tallies its tree and rule are then the ones that hold."""
-    return Workflow.objects.with_tree().get(pk=workflow.pk)
+    return Workflow.objects.present(workflow.pk)
 
 
 def count_votes(

@@ -1,7 +1,7 @@
 """Trees and campaigns."""
 
 import json
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -12,6 +12,20 @@ from django.db.models.functions import Now
 from inference.belief.retirement import Rule
 from inference.formats.tree import Tree
 from webapp.accounts.models import User
+
+
+class TreeVersionManager(models.Manager["TreeVersion"]):
+    """Finds trees."""
+
+    def known(self, pk: int) -> "TreeVersion":
+        """Return a tree from this process's memory: a row is read once, since it never changes.
+
+        Raises:
+            TreeVersion.DoesNotExist: there is none.
+        """
+        if pk not in _known:
+            _known[pk] = self.get(pk=pk)
+        return _known[pk]
 
 
 class TreeVersion(models.Model):
@@ -28,6 +42,8 @@ class TreeVersion(models.Model):
     n_questions = models.SmallIntegerField(help_text="Q.")
     created_at = models.DateTimeField(db_default=Now())
 
+    objects: ClassVar[TreeVersionManager] = TreeVersionManager()
+
     def __str__(self) -> str:
         return f"{self.title} ({self.sha256[:8]})"
 
@@ -40,6 +56,7 @@ class TreeVersion(models.Model):
 
 
 _parsed: dict[str, Tree] = {}
+_known: dict[int, TreeVersion] = {}
 
 
 class Status(models.TextChoices):
@@ -65,6 +82,17 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
     def with_tree(self) -> Self:
         """Join the tree's row without its document, which every process parses but once."""
         return self.select_related("tree").defer("tree__document")
+
+    def present(self, pk: int) -> "Workflow":
+        """Read a campaign as it stands now; every vote does, so it is one plain statement.
+
+        Raises:
+            Workflow.DoesNotExist: there is none.
+        """
+        for workflow in self.raw("SELECT * FROM workflows_workflow WHERE id = %s", [pk]):
+            workflow.tree = TreeVersion.objects.known(workflow.tree_id)
+            return workflow
+        raise self.model.DoesNotExist
 
     def public(self) -> Self:
         """Keep those that volunteers may see."""

@@ -163,6 +163,7 @@ def test_a_child_that_was_killed_at_work_costs_no_picture():
 
 def test_a_picture_that_ends_the_child_twice_is_refused_and_the_next_goes_on(monkeypatch):
     send, reply = Child.send, Child.reply
+    deadly_picture = slow_jpeg()  # still at work when the signal comes
     at_work: dict[Child, list[bytes]] = {}
 
     def noted_send(child, content):
@@ -170,14 +171,14 @@ def test_a_picture_that_ends_the_child_twice_is_refused_and_the_next_goes_on(mon
         send(child, content)
 
     def deadly_reply(child, timeout_s):
-        if at_work.get(child) and at_work[child].pop(0) == b"deadly":
+        if at_work.get(child) and at_work[child].pop(0) == deadly_picture:
             os.kill(child.process_id, signal.SIGSEGV)
         return reply(child, timeout_s)
 
     monkeypatch.setattr(Child, "send", noted_send)
     monkeypatch.setattr(Child, "reply", deadly_reply)
     with Decoder() as decoder:
-        before, deadly, after = decoder.decode_all([png(), b"deadly", png()])
+        before, deadly, after = decoder.decode_all([png(), deadly_picture, png()])
     assert formats([before, after]) == ["png", "png"]
     assert "ended the decoder 2 times (SIGSEGV" in str(deadly)
 

@@ -14,7 +14,6 @@ SECRET_KEY = "only for tests"
 DATABASES = {"default": _database(os.environ.get("TEST_DATABASE_URL", "postgresql://nowhere/none"))}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-CELERY_TASK_ALWAYS_EAGER = True
 STORAGES = STORAGES | {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 }

@@ -199,7 +199,8 @@ def test_a_deadlock_ends_with_the_answer_stored_once(hurt):
     ):
         other.execute(f"SELECT FROM consensus_queue WHERE {in_campaign} FOR UPDATE")
         number = pool.submit(page.insist)
-        place.wait_until(lambda: is_somebody_waiting(hurt.place), hurt.web, "the vote's wait")
+        place.wait_until(lambda: number.done() or is_somebody_waiting(hurt.place), hurt.web)
+        assert not number.done(), number.result()
         with contextlib.suppress(psycopg.errors.DeadlockDetected):
             other.execute(f"SELECT FROM consensus_consensus WHERE {in_campaign} FOR UPDATE")
         other.rollback()

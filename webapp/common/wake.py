@@ -4,7 +4,7 @@ A call may be lost, doubled or late; beat repeats each of them, so that only tim
 """
 
 import logging
-from functools import partial
+from collections.abc import Callable
 
 from celery import current_app
 from django.conf import settings
@@ -17,7 +17,16 @@ logger = logging.getLogger(__name__)
 def wake(topic: str) -> None:
     """Send the tasks of a topic (settings.WAKES) once the surrounding transaction has committed."""
     for task in settings.WAKES[topic]:
-        transaction.on_commit(partial(_send, task), robust=True)
+        transaction.on_commit(_sender(task), robust=True)
+
+
+def _sender(task: str) -> Callable[[], None]:
+    """Return what sends a call; Django logs a failure by its name, which a partial has not."""
+
+    def send() -> None:
+        _send(task)
+
+    return send
 
 
 def _send(task: str) -> None:

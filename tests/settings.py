@@ -12,6 +12,7 @@ from webapp.settings import STORAGES, VAR_DIR, _database
 
 SECRET_KEY = "only for tests"
 DATABASES = {"default": _database(os.environ.get("TEST_DATABASE_URL", "postgresql://nowhere/none"))}
+DATABASES["default"]["OPTIONS"]["options"] += " -c tuningfork.may_truncate=on"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 STORAGES = STORAGES | {

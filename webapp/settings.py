@@ -106,6 +106,10 @@ TEMPLATES = [
 ]
 
 
+# Nobody waits longer for a page; commands and workers, which may take their time, have no limit.
+STATEMENT_TIMEOUT_S = env_int("STATEMENT_TIMEOUT_S", "0")
+
+
 def _database(url: str) -> dict[str, Any]:
     """Translate a libpq URL into Django's settings; one persistent connection a thread."""
     if not url.startswith(("postgresql://", "postgres://")):
@@ -129,7 +133,7 @@ def _database(url: str) -> dict[str, Any]:
             # two thirds of what it would otherwise.
             "server_side_binding": True,
             "prepare_threshold": 2,
-            "options": "-c statement_timeout=20s -c lock_timeout=5s "
+            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_S}s -c lock_timeout=5s "
             "-c idle_in_transaction_session_timeout=60s -c timezone=UTC",
         },
     }

@@ -17,8 +17,9 @@ PATIENCE_MS = 10_000
 # No name is looked up: what asks another host gets nothing. Interception would cost the cache.
 NOWHERE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 
+UNREACHED = ("htmx:sendError", "htmx:afterRequest")
 # What Chromium and htmx say of an answer of 400 and above; tests ask for those on purpose.
-REFUSALS = ("Failed to load resource", "Response Status Error Code", "htmx:sendError")
+REFUSALS = ("Failed to load resource", "Response Status Error Code", *UNREACHED)
 
 # Complaints that a console does not show by itself: htmx's own, and a focus that was lost.
 WATCH = """

@@ -1,4 +1,4 @@
-"""A whole site for the browser tests: its own PostgreSQL, the supervisor's web line, real galaxies."""
+"""A site for the browser tests: PostgreSQL, the supervisor's web processes, real galaxies."""
 
 import os
 import signal
@@ -93,7 +93,7 @@ class Site:
             _command(name, *options), timeout=120, check=False, **self._surroundings()
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return str(done.stdout)
 
     def _surroundings(self) -> dict[str, Any]:
         pipe = subprocess.PIPE

@@ -19,7 +19,6 @@ SIZES = {
     "large": {"width": 1920, "height": 1080},
 }
 ANSWERED = "SELECT count(*) FROM classifications_classification WHERE uuid = %s"
-FOCUSED = "document.activeElement.id"
 TO_SPIRAL = (1, 1, 0, 0)  # featured, not edge-on, a bar, a spiral: tightness and arms wait
 
 
@@ -30,7 +29,8 @@ def words(person: Volunteer) -> str:
 def is_inside(page: Page, selector: str) -> bool:
     """Whether the first such element is in the window as a whole, without scrolling."""
     box, size = page.locator(selector).first.bounding_box(), page.viewport_size
-    assert box and size
+    assert box
+    assert size
     right, bottom = box["x"] + box["width"], box["y"] + box["height"]
     # Half a pixel: boxes are fractions, the window is not.
     fits = right <= size["width"] + 0.5 and bottom <= size["height"] + 0.5
@@ -135,14 +135,14 @@ def test_nothing_is_chosen_and_done_waits_for_the_last_question(windows):
 def test_focus_is_on_the_heading_after_every_step(windows):
     ada = windows.volunteer()
     ada.start()
-    assert ada.page.evaluate(FOCUSED) == "question-text"
+    expect(ada.question).to_be_focused()
     ada.answer(1)
-    assert ada.page.evaluate(FOCUSED) == "question-text"
+    expect(ada.question).to_be_focused()
     ada.page.get_by_role("button", name="Back", exact=True).click()
     expect(ada.trail).to_have_count(0)
-    assert ada.page.evaluate(FOCUSED) == "question-text"
+    expect(ada.question).to_be_focused()
     ada.answer_all()
-    assert ada.page.evaluate(FOCUSED) == "question-text"
+    expect(ada.question).to_be_focused()
     ada.press_done()
     expect(ada.question).to_be_focused()
 
@@ -156,6 +156,7 @@ def test_one_can_answer_with_the_keyboard_alone(windows):
         press("Tab")
         press("Enter")
         expect(ada.trail).to_have_count(before + 1)
+        expect(ada.question).to_be_focused()
     for _ in range(2):  # Back, then Done
         press("Tab")
     press("Enter")

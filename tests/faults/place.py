@@ -77,6 +77,9 @@ def web(place: Place, *, n_processes: int = 2) -> Iterator[subprocess.Popen[byte
     ]  # fmt: skip
     with running(place, command, "web") as process:
         wait_until(lambda: _listens(place.port), process)
+        wait_until(
+            lambda: len(parts(process.pid, is_master=True).get("web child", [])) == n_processes
+        )
         yield process
 
 

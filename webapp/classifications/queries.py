@@ -116,14 +116,28 @@ def next_subject(
         "from": random.random(),  # noqa: S311 - which galaxy comes next is no secret
     }
     if workflow.status != Status.FINISHED:
-        for query, start in ((_LOOK, values["from"]), (_LOOK, 0.0), (_SEARCH, 0.0)):
-            if found := _first(query, values | {"from": start}):
+        for query, changes in _looks(values["from"]):
+            if found := _first(query, values | changes):
                 return Pick(found[0], Stream.RANDOM, found[1])
     # Beyond the point there may be only galaxies whose set was withdrawn.
     found = _first(_ANY, values) or _first(_ANY, values | {"from": 0.0})
     if found is None:
         return None
     return Pick(found[0], Stream.RANDOM, None, _why_repeat(workflow))
+
+
+def _looks(start: object) -> list[tuple[str, dict[str, object]]]:
+    """Return the searches for an unseen galaxy, the cheapest first.
+
+    The last one takes a galaxy that waits unanswered in another tab, or in one that was closed:
+    that is better than one that has been answered.
+    """
+    return [
+        (_LOOK, {"from": start}),
+        (_LOOK, {"from": 0.0}),
+        (_SEARCH, {}),
+        (_SEARCH, {"holder": None}),
+    ]
 
 
 def _first(query: str, values: dict[str, Any]) -> tuple[int, float | None] | None:

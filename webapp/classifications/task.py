@@ -207,7 +207,7 @@ class Answered:
     def words(self) -> str:
         """The answers, in the order given."""
         tree = self.classification.tree.tree
-        return ", ".join(tree.answers[index].label for index in self.classification.path)
+        return " · ".join(tree.answers[index].label for index in self.classification.path)
 
     @property
     def note(self) -> str:

@@ -10,6 +10,7 @@ REFUSALS = (
     postgres.InsufficientResources,
     postgres.QueryCanceled,
     postgres.LockNotAvailable,
+    postgres.IdleInTransactionSessionTimeout,
     postgres.OperatorIntervention,
     postgres.DeadlockDetected,
     postgres.SerializationFailure,

@@ -82,7 +82,6 @@ def _retire(locked: Consensus, verdict: Verdict, *, by: uuid.UUID | None) -> Non
     locked.retired_reason = verdict.key
     locked.retired_words = verdict.reason
     locked.retired_by = by
-    Queue.objects.filter(subject_id=locked.subject_id, workflow_id=locked.workflow_id).delete()
 
 
 def flag_subject(*, workflow_id: int, subject_id: int, words: str) -> None:
@@ -101,7 +100,10 @@ def put_tallies(*, workflow: Workflow, tallies: Iterable[Consensus]) -> None:
         _save(row)
 
 
+# What is retired waits no longer: in the same round trip.
 _SAVE = """
+    WITH gone AS (
+        DELETE FROM consensus_queue WHERE %s AND subject_id = %s AND workflow_id = %s)
     UPDATE consensus_consensus
     SET tree_id = %s, votes = %s, asked = %s, n_classifications = %s, retired_at = %s,
         retired_reason = %s, retired_words = %s, retired_by = %s
@@ -114,6 +116,7 @@ def _save(row: Consensus) -> None:
         cursor.execute(
             _SAVE,
             [
+                row.retired_at is not None, row.subject_id, row.workflow_id,
                 row.tree_id, row.votes, row.asked, row.n_classifications, row.retired_at,
                 row.retired_reason, row.retired_words, row.retired_by, row.pk,
             ],
@@ -166,31 +169,34 @@ def admit_next_chunk() -> bool:
         )
         if link is None:
             return False
-        n_changed = _admit(link) + _readmit(link) if link.is_linked else _withdraw(link)
+        n_changed = _admit(link) or _readmit(link) if link.is_linked else _withdraw(link)
         if n_changed == 0:
             link.admitted_version = link.subject_set.version
-            link.save(update_fields=["admitted_version"])
+        link.save(update_fields=["admitted_version", "admitted_subject_id", "has_withdrawn"])
     return True
 
 
+# A chunk of ids first: whatever the set's size, what has been admitted is not looked at again.
 _ADMIT = """
-    WITH added AS (
+    WITH chunk AS (
+        SELECT id FROM subjects_subject
+        WHERE subject_set_id = %(set)s AND id > %(after)s
+        ORDER BY id LIMIT %(limit)s
+    ), added AS (
         INSERT INTO consensus_consensus (
             workflow_id, subject_id, tree_id, votes, asked, n_classifications,
             retired_reason, retired_words)
-        SELECT %(workflow)s, subject.id, %(tree)s, array_fill(0, ARRAY[%(k)s]),
+        SELECT %(workflow)s, id, %(tree)s, array_fill(0, ARRAY[%(k)s]),
                array_fill(0, ARRAY[%(q)s]), 0, '', ''
-        FROM subjects_subject subject
-        WHERE subject.subject_set_id = %(set)s AND NOT EXISTS (
-            SELECT FROM consensus_consensus known
-            WHERE known.workflow_id = %(workflow)s AND known.subject_id = subject.id)
-        ORDER BY subject.id LIMIT %(limit)s
+        FROM chunk
         ON CONFLICT (workflow_id, subject_id) DO NOTHING
         RETURNING subject_id
+    ), queued AS (
+        INSERT INTO consensus_queue (subject_id, workflow_id, stream, sort_key)
+        SELECT subject_id, %(workflow)s, %(stream)s, random() FROM added
+        ON CONFLICT (subject_id, workflow_id, stream) DO NOTHING
     )
-    INSERT INTO consensus_queue (subject_id, workflow_id, stream, sort_key)
-    SELECT subject_id, %(workflow)s, %(stream)s, random() FROM added
-    ON CONFLICT (subject_id, workflow_id, stream) DO NOTHING
+    SELECT count(*), max(id) FROM chunk
 """
 
 
@@ -205,11 +211,14 @@ def _admit(link: SetLink) -> int:
                 "k": tree.n_answers,
                 "q": tree.n_questions,
                 "set": link.subject_set_id,
+                "after": link.admitted_subject_id,
                 "stream": Stream.RANDOM,
                 "limit": ADMIT_CHUNK,
             },
         )
-        return int(cursor.rowcount)
+        n_admitted, last = cursor.fetchone()
+    link.admitted_subject_id = last or link.admitted_subject_id
+    return int(n_admitted)
 
 
 def _of_set(link: SetLink) -> list[Consensus]:
@@ -225,7 +234,8 @@ def _of_set(link: SetLink) -> list[Consensus]:
 
 
 def _readmit(link: SetLink) -> int:
-    rows = _of_set(link)
+    rows = _of_set(link) if link.has_withdrawn else []
+    link.has_withdrawn = bool(rows)
     workflow = present(link.workflow)
     for row in rows:
         _reopen(row)
@@ -237,6 +247,7 @@ def _readmit(link: SetLink) -> int:
 
 def _withdraw(link: SetLink) -> int:
     rows = _of_set(link)
+    link.has_withdrawn = link.has_withdrawn or bool(rows)
     subject_ids = [row.subject_id for row in rows]
     Consensus.objects.filter(pk__in=[row.pk for row in rows]).update(
         retired_at=Now(),

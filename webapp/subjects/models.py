@@ -60,6 +60,13 @@ class SetLink(models.Model):
     admitted_version = models.BigIntegerField(
         default=-1, help_text="Behind the set's version: galaxies wait to be admitted."
     )
+    admitted_subject_id = models.BigIntegerField(
+        default=0,
+        help_text="Galaxies up to this id have been admitted; a set's ids grow as they commit.",
+    )
+    has_withdrawn = models.BooleanField(
+        default=False, help_text="Some of its galaxies are withdrawn from the campaign."
+    )
 
     class Meta:
         constraints = [
@@ -121,6 +128,7 @@ class Subject(models.Model):
         ]
         indexes = [
             models.Index(fields=["healpix"], name="subject_healpix"),
+            models.Index(fields=["subject_set", "id"], name="subject_of_set"),
             models.Index(fields=["original_sha256"], name="subject_original"),
         ]
 

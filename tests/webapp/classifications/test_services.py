@@ -234,6 +234,15 @@ def test_classifications_are_append_only():
     assert Classification.objects.get().path == [0]
 
 
+def test_classifications_cannot_be_emptied_at_once():
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL tuningfork.may_truncate = off")
+        with pytest.raises(DatabaseError, match="TRUNCATE is refused"), transaction.atomic():
+            cursor.execute("TRUNCATE classifications_classification CASCADE")
+        cursor.execute("SET LOCAL tuningfork.may_truncate = on")
+        cursor.execute("TRUNCATE classifications_classification CASCADE")
+
+
 def test_handing_out_forgets_what_was_answered():
     workflow = make.workflow(n_subjects=3)
     alice = make.visitor()

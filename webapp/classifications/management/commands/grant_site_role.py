@@ -17,8 +17,10 @@ GRANTS = (
     "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}",
     "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}",
     # Tables that a later upgrade makes belong to whoever runs this, and are served too.
-    "ALTER DEFAULT PRIVILEGES IN SCHEMA public "
-    "GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role}",
+    (
+        "ALTER DEFAULT PRIVILEGES IN SCHEMA public "
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role}"
+    ),
     "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE ON SEQUENCES TO {role}",
 )
 
@@ -49,7 +51,8 @@ class Command(BaseCommand):
             for model in APPEND_ONLY:
                 cursor.execute(
                     sql.SQL("REVOKE UPDATE, DELETE ON {table} FROM {role}").format(
-                        table=sql.Identifier(model._meta.db_table), role=role
+                        table=sql.Identifier(model._meta.db_table),  # noqa: SLF001 - documented
+                        role=role,
                     )
                 )
         self.stdout.write(f"{name} may serve the site, and change nothing that is append-only.")

@@ -54,6 +54,10 @@ fix: .venv/.dev ## repair what the linters can repair
 bench: .venv/.dev ## classifications a second, measured over HTTP
 	@$(BIN)/python -m tests.bench
 
+.PHONY: faults
+faults: .venv/.dev ## the long form of the kills: 200 clients, 100 kills
+	@FAULTS=long $(BIN)/python -m pytest tests/faults/test_kills.py -s
+
 .PHONY: browser
 browser: .venv/.dev ## find or get the Chromium that the tests drive
 	@$(BIN)/python -m tests.browser.chromium

@@ -269,7 +269,7 @@ def site_children(logs: Path, port: int) -> list[Child]:
     python = [sys.executable, "-m"]
     celery = [*python, "celery", "-A", "webapp.celery"]
     web_processes = env_int("WEB_PROCESSES", "2", at_least=1)
-    web_threads = env_int("WEB_THREADS", "4", at_least=1)
+    web_threads = env_int("WEB_THREADS", "2", at_least=1)
     worker_processes = env_int("WORKER_PROCESSES", "2", at_least=1)
     web = [
         *(*python, "gunicorn", "webapp.wsgi:application", "--bind", f"127.0.0.1:{port}"),

@@ -85,7 +85,7 @@ def _web_command(port: int, n_web: int) -> list[str]:
     return [
         sys.executable, "-m", "gunicorn", "webapp.wsgi:application",
         "--bind", f"127.0.0.1:{port}", "--workers", str(n_web), "--worker-class", "gthread",
-        "--threads", os.environ.get("WEB_THREADS", "4"), "--no-control-socket",
+        "--threads", os.environ.get("WEB_THREADS", "2"), "--no-control-socket",
     ]  # fmt: skip
 
 

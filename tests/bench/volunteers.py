@@ -5,6 +5,7 @@ import http.cookies
 import itertools
 import random
 import re
+import socket
 import threading
 import time
 import urllib.parse
@@ -14,6 +15,7 @@ FIELD = {
     name: re.compile(rf'name="{name}" value="([^"]*)"')
     for name in ("uuid", "shown", "csrfmiddlewaretoken")
 }
+LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 PICTURE = re.compile(r'<img src="(/media/display/[^"]+)"')
 
 
@@ -65,25 +67,18 @@ class Volunteer:
         """Fetch the picture, answer, and go on with the galaxy that the answer brought."""
         html = self.open_page()
         token = _found(FIELD["csrfmiddlewaretoken"], html)
+        line = Line(self, token)
         while time.perf_counter() < deadline_s:
             started = time.perf_counter()
-            status, _, _ = self.request("GET", _found(PICTURE, html))
+            status, _ = line.get(_found(PICTURE, html))
             between = time.perf_counter()
+            name = _found(FIELD["uuid"], html)
             form = {
-                "uuid": _found(FIELD["uuid"], html),
+                "uuid": name,
                 "shown": _found(FIELD["shown"], html),
                 "path": "-".join(map(str, random.choice(self.paths))),
             }
-            posted, content, _ = self.request(
-                "POST",
-                f"/c/{self.slug}/submit/",
-                urllib.parse.urlencode(form),
-                **{
-                    "Content-Type": "application/x-www-form-urlencoded",
-                    "X-CSRFToken": token,
-                    "HX-Request": "true",
-                },
-            )
+            posted, content = line.post(f"/c/{self.slug}/submit/", form)
             ended = time.perf_counter()
             if (status, posted) != (200, 200):
                 timings.errors.append(f"picture {status}, post {posted}")
@@ -91,8 +86,63 @@ class Volunteer:
                 continue
             timings.picture_s.append(between - started)
             timings.post_s.append(ended - between)
-            self.acknowledged.append(form["uuid"])
+            self.acknowledged.append(name)
             html = content.decode()
+
+
+class Line:
+    """One connection that stays open, spoken to as plainly as possible.
+
+    What drives the site runs on the same processors, so each of its milliseconds is one less for
+    the site: no cookies are read here, nothing is parsed but the status and the length.
+    """
+
+    def __init__(self, volunteer: Volunteer, token: str) -> None:
+        cookie = "; ".join(f"{name}={m.value}" for name, m in volunteer.cookies.items())
+        self.common = f"Host: localhost\r\nCookie: {cookie}\r\n"
+        self.token = token
+        self.address = ("127.0.0.1", volunteer.connection.port)
+        self.socket = socket.create_connection(self.address, timeout=30)
+
+    def get(self, place: str) -> tuple[int, bytes]:
+        """Send a GET; return status and body."""
+        return self._ask(f"GET {place} HTTP/1.1\r\n{self.common}\r\n".encode())
+
+    def post(self, place: str, form: dict[str, str]) -> tuple[int, bytes]:
+        """Send a form as htmx does; return status and body."""
+        body = urllib.parse.urlencode(form)
+        return self._ask(
+            f"POST {place} HTTP/1.1\r\n{self.common}X-CSRFToken: {self.token}\r\n"
+            "HX-Request: true\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
+        )
+
+    def _ask(self, request: bytes) -> tuple[int, bytes]:
+        try:
+            return self._exchange(request)
+        except (ConnectionError, ValueError):  # the server closes idle lines; a browser asks again
+            self.socket.close()
+            self.socket = socket.create_connection(self.address, timeout=30)
+            return self._exchange(request)
+
+    def _exchange(self, request: bytes) -> tuple[int, bytes]:
+        self.socket.sendall(request)
+        answer = bytearray()
+        while (end := answer.find(b"\r\n\r\n")) < 0:
+            answer += self._some()
+        head = bytes(answer[:end])
+        length = int(LENGTH.search(head)[1])
+        while len(answer) < end + 4 + length:
+            answer += self._some()
+        if b"\r\nconnection: close" in head.lower():
+            self.socket.close()
+            self.socket = socket.create_connection(self.address, timeout=30)
+        return int(head[9:12]), bytes(answer[end + 4 :])
+
+    def _some(self) -> bytes:
+        if not (some := self.socket.recv(65536)):
+            raise ConnectionError("closed")
+        return some
 
 
 def _found(pattern: re.Pattern[str], html: str) -> str:

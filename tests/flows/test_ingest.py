@@ -129,7 +129,7 @@ def test_a_terminated_celery_worker_drains_and_a_killed_one_is_replaced(tmp_path
     assert killed.status == WorkStatus.RUNNING
 
     def goes_on() -> bool:
-        """Repeat the call as beat does: a single one may come while the dead worker's lease lasts."""
+        """Repeat the call as beat does: one may come while the dead worker still has its lease."""
         wake_up(tmp_path / "var")
         return fresh(batch).n_done > killed.n_done
 

@@ -39,8 +39,8 @@ def lock_tally(*, workflow_id: int, subject_id: int) -> Consensus:
     raise NotFound(f"Galaxy {subject_id} is not part of this campaign. Ask for the next galaxy.")
 
 
-# Written out, like the update below: every vote pays for them, and the query compiler costs more
-# than PostgreSQL does.
+# Written out, like the update below: every vote pays for them, and would pay for the query
+# compiler too.
 _LOCK = """
     SELECT * FROM consensus_consensus WHERE workflow_id = %s AND subject_id = %s
     FOR NO KEY UPDATE

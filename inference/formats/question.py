@@ -4,6 +4,10 @@ from dataclasses import dataclass
 
 SINGLE, MULTIPLE = "single", "multiple"
 
+# A network speaks of an answer to a multiple-choice question as a Beta(alpha, MULTIPLE_REST): its
+# one number per answer says how many people give it for every so many who do not.
+MULTIPLE_REST = 10.0
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

@@ -61,14 +61,18 @@ def _read_jpeg(content: bytes) -> Picture:
         raise PictureRefused(
             "The JPEG has four inks (CMYK), which is for print: save it in RGB and upload it again."
         )
-    end = _end_of_jpeg(content)
+    end = check_jpeg_end(content)
     image.load()
     notes = _trailing(content, end)
     return _picture(image, "jpeg", notes)
 
 
-def _end_of_jpeg(content: bytes) -> int:
-    """Walk the segments to the end-of-image marker; without one the file is cut off."""
+def check_jpeg_end(content: bytes) -> int:
+    """Return where the end-of-image marker ends, walking over the segments.
+
+    Raises:
+        PictureRefused: there is none, so the file was cut off.
+    """
     position = 2
     while match := _JPEG_MARKER.search(content, position):
         if match[1][0] == _JPEG_END:

@@ -1,0 +1,1 @@
+"""Votes and pictures in, one model file out: the part that needs PyTorch."""

@@ -1,0 +1,77 @@
+"""Where a training says how it goes: to a run directory, to the terminal, or to both."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from tqdm import tqdm
+
+from inference.formats.run import RunFolder
+
+_BEAT_EVERY_S = 2.0
+
+
+class RunJournal:
+    """Writes into a run directory, for whoever watches it."""
+
+    def __init__(self, run: RunFolder) -> None:
+        self.run = run
+        self._beat_at = 0.0
+
+    def beat(self, **facts: Any) -> None:
+        """Rewrite the heartbeat, at most every two seconds."""
+        if time.monotonic() - self._beat_at >= _BEAT_EVERY_S:
+            self._beat_at = time.monotonic()
+            self.run.write_heartbeat(**facts)
+
+    def note(self, row: Mapping[str, Any]) -> None:
+        """Add an epoch's figures."""
+        self.run.append_metrics(row)
+        self.run.write_heartbeat(epoch=row.get("epoch"))
+
+    def say(self, line: str) -> None:
+        """Add a line to the log."""
+        self.run.say(line)
+
+    def is_cancelled(self) -> bool:
+        """Return whether the folder says so."""
+        return self.run.is_cancelled()
+
+
+class TerminalJournal:
+    """Shows a progress bar for a person at a terminal, and passes everything on."""
+
+    def __init__(self, inner: RunJournal | None, n_epochs: int, name: str = "epochs") -> None:
+        self.inner = inner
+        self._bar = tqdm(total=n_epochs, desc=name, unit="epoch", disable=None)
+
+    def beat(self, **facts: Any) -> None:
+        """Show the step."""
+        self._bar.set_postfix_str(f"step {facts.get('step')} of {facts.get('of_steps')}")
+        if self.inner:
+            self.inner.beat(**facts)
+
+    def note(self, row: Mapping[str, Any]) -> None:
+        """Show an epoch's figures, as a line of its own so that they stay."""
+        self._bar.n = int(row["epoch"])
+        self._bar.refresh()
+        self.say(
+            f"epoch {row['epoch']}: loss {row['loss']:.4f}, "
+            f"validation {row['validation_loss']:.4f}"
+        )
+        if self.inner:
+            self.inner.note(row)
+
+    def say(self, line: str) -> None:
+        """Print a line above the bar."""
+        tqdm.write(line)
+        if self.inner:
+            self.inner.say(line)
+
+    def is_cancelled(self) -> bool:
+        """Return whether the run directory says so."""
+        return self.inner is not None and self.inner.is_cancelled()
+
+    def close(self) -> None:
+        """End the bar."""
+        self._bar.close()

@@ -5,6 +5,18 @@ SHELL := /bin/sh
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --generate-hashes
+TRAINING := .venv-training/bin
+# PyTorch is not in the lock file: which build is right depends on the machine. TORCH_ARGS goes to pip, as in
+# TORCH_ARGS="--index-url ..." for a build of PyTorch's own index.
+TORCH := torch==2.13.0
+TORCH_ARGS :=
+TORCH_BUILD := torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas nvidia-cuda-cupti nvidia-cuda-nvrtc \
+  nvidia-cuda-runtime nvidia-cudnn-cu13 nvidia-cufft nvidia-cufile nvidia-curand nvidia-cusolver nvidia-cusparse \
+  nvidia-cusparselt-cu13 nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx
+LOCK_TRAINING := $(LOCK) $(addprefix --no-emit-package ,$(TORCH_BUILD))
+TRAINING_PIP := $(TRAINING)/python -m pip --disable-pip-version-check --quiet install
+ALONE := flock .venv-training/.made sh -c
+RUNS ?= var/runs
 
 .PHONY: help
 help:
@@ -18,9 +30,26 @@ run: .venv/.web ## the site on http://localhost:8000 (PORT=...) until Ctrl-C
 demo: .venv/.web ## simulated volunteers answer the demo campaign
 	@$(BIN)/python manage.py simulate_volunteers
 
+.PHONY: trainer
+trainer: .venv-training/.web ## the training environment; then train runs as they appear in RUNS=var/runs
+	@exec $(TRAINING)/python -m training watch $(RUNS)
+
 .PHONY: test
-test: .venv/.dev browser ## all tests, or T="tests/webapp -k lock"
+ifeq ($(T),)
+test: test-training test-site ## all tests, or T="tests/webapp -k lock"
+else ifneq ($(findstring tests/training,$(T)),)
+test: test-training
+else
+test: test-site
+endif
+
+.PHONY: test-site
+test-site: .venv/.dev browser
 	@$(BIN)/python -m pytest -n 2 $(T)
+
+.PHONY: test-training
+test-training: .venv-training/.dev
+	@$(TRAINING)/python -m pytest -c tests/training/pytest.ini --rootdir . --confcutdir . -n 2 $(or $(T),tests/training)
 
 .PHONY: check
 check: lint types imports migrations test ## everything that must be green before a commit
@@ -33,8 +62,9 @@ lint: .venv/.dev ## style, formatting, spelling
 	@$(BIN)/typos
 
 .PHONY: types
-types: .venv/.dev ## mypy, strict
+types: .venv/.dev .venv-training/.dev ## mypy, strict
 	@$(BIN)/mypy
+	@$(TRAINING)/mypy --config-file training/mypy.ini
 
 .PHONY: imports
 imports: .venv/.dev ## the order of packages and apps
@@ -54,6 +84,10 @@ fix: .venv/.dev ## repair what the linters can repair
 bench: .venv/.dev ## classifications a second, measured over HTTP
 	@$(BIN)/python -m tests.bench
 
+.PHONY: starter
+starter: .venv-training/.web ## train the starter network again from DATA=folder, and print its tables
+	@$(TRAINING)/python -m training starter "$(DATA)" --out inference/models/starter.onnx
+
 .PHONY: faults
 faults: .venv/.dev ## the long form of the kills: 200 clients, 100 kills
 	@FAULTS=long $(BIN)/python -m pytest tests/faults/test_kills.py -s
@@ -66,6 +100,8 @@ browser: .venv/.dev ## find or get the Chromium that the tests drive
 lock: .venv/.dev ## lock the versions that pyproject.toml allows
 	@$(LOCK) --extra web --output-file requirements/web.txt pyproject.toml
 	@$(LOCK) --extra web --extra dev --constraints requirements/web.txt --output-file requirements/dev.txt pyproject.toml
+	@$(LOCK_TRAINING) --extra training-dev --constraints requirements/dev.txt --output-file requirements/training-dev.txt pyproject.toml
+	@$(LOCK_TRAINING) --extra training --constraints requirements/training-dev.txt --output-file requirements/training.txt pyproject.toml
 
 .PHONY: audit
 audit: .venv/.dev ## known vulnerabilities of what is locked
@@ -87,7 +123,18 @@ clean: ## remove caches; .venv and var/ (the data!) stay
 	@$(PIP) -r $<
 	@touch .venv/.web $@
 
-.venv/.made:
+# The supervisor makes the training environment in the background while a person may do the same: one at a time.
+.venv-training/.web: requirements/training.txt | .venv-training/.made
+	@echo "Installing the packages of $< and PyTorch into .venv-training (once, some minutes)."
+	@$(ALONE) '$(TRAINING_PIP) --require-hashes -r $< && $(TRAINING_PIP) $(TORCH_ARGS) $(TORCH)'
+	@touch $@
+
+.venv-training/.dev: requirements/training-dev.txt requirements/training.txt | .venv-training/.made
+	@echo "Installing the packages of $< and PyTorch into .venv-training (once, some minutes)."
+	@$(ALONE) '$(TRAINING_PIP) --require-hashes -r $< && $(TRAINING_PIP) $(TORCH_ARGS) $(TORCH)'
+	@touch .venv-training/.web $@
+
+.venv/.made .venv-training/.made:
 	@for python in python3 python3.13 python3.12 python3.11; do \
 	  $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
 	  python=; \
@@ -96,7 +143,7 @@ clean: ## remove caches; .venv and var/ (the data!) stay
 	  echo "Python 3.11 or newer is needed and $$(python3 --version 2>/dev/null || echo no python3) was found: install one, as in: apt install python3.11 python3.11-venv" >&2; exit 1; \
 	elif ! $$python -c 'import ensurepip, venv' 2>/dev/null; then \
 	  echo "The venv module of $$python is missing: install it, on Debian and Ubuntu with: apt install python3-venv" >&2; exit 1; \
-	elif ! .venv/bin/python -m pip --version >/dev/null 2>&1; then \
-	  $$python -m venv --clear .venv || exit 1; \
+	elif ! $(@D)/bin/python -m pip --version >/dev/null 2>&1; then \
+	  $$python -m venv --clear $(@D) || exit 1; \
 	fi; \
 	touch $@

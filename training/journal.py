@@ -8,19 +8,20 @@ from tqdm import tqdm
 
 from inference.formats.run import RunFolder
 
-_BEAT_EVERY_S = 2.0
+_EVERY_S = 2.0
 
 
 class RunJournal:
     """Writes into a run directory, for whoever watches it."""
 
-    def __init__(self, run: RunFolder) -> None:
-        self.run = run
-        self._beat_at = 0.0
+    def __init__(self, run: RunFolder, worker: str) -> None:
+        self.run, self.worker = run, worker
+        self._beat_at = self._looked_at = 0.0
+        self._is_over = False
 
     def beat(self, **facts: Any) -> None:
         """Rewrite the heartbeat, at most every two seconds."""
-        if time.monotonic() - self._beat_at >= _BEAT_EVERY_S:
+        if time.monotonic() - self._beat_at >= _EVERY_S:
             self._beat_at = time.monotonic()
             self.run.write_heartbeat(**facts)
 
@@ -34,8 +35,18 @@ class RunJournal:
         self.run.say(line)
 
     def is_cancelled(self) -> bool:
-        """Return whether the folder says so."""
-        return self.run.is_cancelled()
+        """Return whether somebody wants the run to stop, or has taken it over from us.
+
+        The folder is asked at most every two seconds: it may lie on another machine.
+        """
+        if time.monotonic() - self._looked_at >= _EVERY_S:
+            self._looked_at = time.monotonic()
+            self._is_over = self.run.is_cancelled() or not self.holds_claim()
+        return self._is_over
+
+    def holds_claim(self) -> bool:
+        """Return whether the run is still ours; a stalled process may have lost it."""
+        return self.run.claimed_by() == self.worker
 
 
 class TerminalJournal:
@@ -55,7 +66,7 @@ class TerminalJournal:
         """Show an epoch's figures, as a line of its own so that they stay."""
         self._bar.n = int(row["epoch"])
         self._bar.refresh()
-        self.say(
+        tqdm.write(
             f"epoch {row['epoch']}: loss {row['loss']:.4f}, "
             f"validation {row['validation_loss']:.4f}"
         )

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
-from inference.formats.tree import Question, Tree
+from inference.formats.tree import Answer, Question, Tree
 
 Floats = NDArray[np.floating[Any]]
 
@@ -132,7 +132,7 @@ def loss_plot(history: Sequence[Mapping[str, Any]]) -> bytes:
 def fractions_plot(judged: Judged) -> bytes:
     """Return expected against observed vote fractions of the first questions as a PNG file."""
     questions = judged.panels()
-    with _panels(len(questions), 3.9) as (figure, grid, png):
+    with _panels(len(questions), 4.4) as (figure, grid, png):
         for question, axes in zip(questions, grid, strict=False):
             _fractions_panel(axes, question, *judged.of(question))
         if not questions:
@@ -146,29 +146,43 @@ def fractions_plot(judged: Judged) -> bytes:
 def _fractions_panel(axes: Axes, question: Question, expected: Floats, observed: Floats) -> None:
     # The same few points of a large set on every run, and no regular stride through it.
     chosen = np.random.default_rng(0).permutation(len(expected))[:_MOST_POINTS]
-    size = 10 if len(chosen) < 500 else 4
+    side = 3.5 if len(chosen) < 500 else 2.0
     axes.plot([0, 1], [0, 1], color=_MUTED, lw=0.8)
-    for number, answer in enumerate(question.answers):
+    for number, answer in enumerate(_told_apart(question)):
         error = float(np.sqrt(np.mean((expected[:, number] - observed[:, number]) ** 2)))
-        axes.scatter(
+        axes.plot(
             expected[chosen, number],
             observed[chosen, number],
-            s=size,
-            alpha=0.35,
-            linewidths=0,
+            _ANSWER_MARKS[number % len(_ANSWER_MARKS)],
             color=_ANSWER_COLORS[number % len(_ANSWER_COLORS)],
-            marker=_ANSWER_MARKS[number % len(_ANSWER_MARKS)],
-            label=f"{answer.label}: {error:.3f}",
+            ms=side,
+            mew=0,
+            alpha=0.4,
+            label=f"{answer.label}, {error:.3f}",
         )
+    # Beside the points, not over them: what lies far from the line is what matters.
     legend = axes.legend(
-        loc="upper left", title="RMSE", markerscale=2.5 if size == 4 else 1.5, handletextpad=0.1
+        loc="upper left",
+        bbox_to_anchor=(-0.06, -0.09),
+        ncols=2 if len(question.answers) > 3 else 1,
+        markerscale=6 / side,
+        handletextpad=0.1,
+        columnspacing=0.8,
+        title="Answer, RMSE",
+        alignment="left",
+        title_fontsize=8.5,
     )
-    legend.get_title().set_fontsize(8.5)
     for handle in legend.legend_handles:
         if handle is not None:
             handle.set_alpha(1)
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
-    axes.set_title(f"{question.key} ({len(expected):,} galaxies)")
+    axes.set_title(f"{question.key}, {len(expected):,} galaxies")
+
+
+def _told_apart(question: Question) -> tuple[Answer, ...]:
+    """Return the answers to draw: the second of two is the mirror of the first."""
+    is_pair = question.is_single and len(question.answers) == 2
+    return question.answers[:1] if is_pair else question.answers
 
 
 def confusion_plot(judged: Judged) -> bytes:
@@ -182,7 +196,11 @@ def confusion_plot(judged: Judged) -> bytes:
             _say_empty(grid[0], f"No galaxy was seen by {judged.min_asked:g} people.")
         else:
             figure.supxlabel("Leading answer of the network", fontsize=9.5, color=_MACHINE)
-            figure.supylabel("Leading answer of the people", fontsize=9.5, color=_PEOPLE)
+            figure.supylabel(
+                "Leading answer of the people\n(each row adds up to 100 %)",
+                fontsize=9.5,
+                color=_PEOPLE,
+            )
         return png()
 
 
@@ -200,7 +218,7 @@ def _confusion_panel(
             continue
         share = shares[row, column]
         text = f"{share:.0%}" if is_small else f"{share:.0%}\n{counts[row, column]:,}"
-        color = _GROUND if share > 0.6 else _INK
+        color = _GROUND if share > 0.8 else _INK
         axes.text(
             column,
             row,
@@ -212,8 +230,9 @@ def _confusion_panel(
         )
     labels = [textwrap.fill(answer.label, 12) for answer in question.answers]
     places = range(n_answers)
-    axes.set_xticks(places, labels, fontsize=8, rotation=45 if is_small else 0)
-    axes.set_yticks(places, [f"{label}" for label in labels], fontsize=8)
+    slant = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if is_small else {}
+    axes.set_xticks(places, labels, fontsize=8, **slant)
+    axes.set_yticks(places, labels, fontsize=8)
     axes.grid(visible=False)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
@@ -223,7 +242,7 @@ def _confusion_panel(
 
 def reliability_plot(judged: Judged, raw: Coverage, calibrated: Coverage) -> bytes:
     """Return how far the network's fractions and intervals can be trusted as a PNG file."""
-    with _panels(2, 4.3) as (_, (left, right), png):
+    with _panels(2, 4.0) as (_, (left, right), png):
         _fraction_reliability(left, judged)
         _interval_reliability(right, raw, calibrated)
         return png()
@@ -234,37 +253,46 @@ def _fraction_reliability(axes: Axes, judged: Judged) -> None:
     pairs = [judged.of(question) for question in judged.tree.questions]
     expected = np.concatenate([pair[0].ravel() for pair in pairs])
     observed = np.concatenate([pair[1].ravel() for pair in pairs])
-    for center, mean, spread in _bins(expected, observed):
-        axes.errorbar(center, mean, spread, color=_MACHINE, lw=0.9, marker="o", ms=5)
+    label: str | None = "Mean, and the middle 68 %"
+    for center, mean, low, high in _tenths(expected, observed):
+        axes.plot([center, center], [low, high], color=_MACHINE, lw=1)
+        axes.plot(center, mean, "o", color=_MACHINE, ms=5, label=label)
+        label = None
     axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
     axes.set(xlabel="Fraction the network expects", ylabel="Fraction of people")
     axes.set_title("Fractions, all answers")
+    if label is None:
+        axes.legend(loc="upper left")
 
 
-def _bins(expected: Floats, observed: Floats) -> Iterator[tuple[float, float, float]]:
-    """Yield per tenth of the expected fractions their mean, the observed mean and its spread."""
-    edges = np.linspace(0, 1, 11)
-    place = np.clip(np.digitize(expected, edges) - 1, 0, 9)
+def _tenths(expected: Floats, observed: Floats) -> Iterator[tuple[float, float, float, float]]:
+    """Yield per tenth of the expected fractions their mean; mean, 16 % and 84 % of the observed."""
+    place = np.clip((expected * 10).astype(int), 0, 9)
     for number in range(10):
         part = observed[place == number]
         if len(part):
-            yield float(expected[place == number].mean()), float(part.mean()), float(part.std())
+            low, high = np.quantile(part, [0.16, 0.84])
+            center = expected[place == number].mean()
+            yield float(center), float(part.mean()), float(low), float(high)
 
 
 def _interval_reliability(axes: Axes, raw: Coverage, calibrated: Coverage) -> None:
+    shares = [*raw.nominal, *raw.observed, *calibrated.nominal, *calibrated.observed]
+    least = max(0.0, np.floor(min(shares, default=0.5) * 10) / 10 - 0.05)
     ends = np.array([0.0, 1.0])
     axes.fill_between(ends, ends - 0.03, ends + 0.03, color=_LINE, alpha=0.6, lw=0)
     axes.plot(ends, ends, color=_MUTED, lw=0.8)
     axes.plot(
-        raw.nominal, raw.observed, "o--", color=_MUTED, mfc=_GROUND, label="Before calibration"
+        raw.nominal, raw.observed, "s--", color=_MUTED, mfc=_GROUND, label="Before calibration"
     )
     axes.plot(
         calibrated.nominal, calibrated.observed, "o-", color=_MACHINE, label="After calibration"
     )
-    axes.set(xlim=(0.4, 1), ylim=(0.4, 1), aspect="equal")
+    axes.set(xlim=(least, 1.01), ylim=(least, 1.01), aspect="equal")
     axes.set(xlabel="Share the intervals claim", ylabel="Share of galaxies inside")
-    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
+        axis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.legend(loc="upper left")
     axes.set_title("Intervals, all questions")
 
@@ -275,11 +303,13 @@ def _say_empty(axes: Axes, sentence: str) -> None:
 
 
 @contextmanager
-def _figure(height_in: float) -> Iterator[tuple[Figure, Callable[[], bytes]]]:
+def _figure(
+    height_in: float, width_in: float = _WIDTH_IN
+) -> Iterator[tuple[Figure, Callable[[], bytes]]]:
     """Give a figure in our style, and what turns it into a PNG file; pyplot stays out of it."""
     defaults = {name: mpl.rcParamsDefault[name] for name in _STYLE}
     with mpl.rc_context(defaults | _STYLE):
-        figure = Figure(figsize=(_WIDTH_IN, height_in), dpi=_DPI, layout="constrained")
+        figure = Figure(figsize=(width_in, height_in), dpi=_DPI, layout="constrained")
         FigureCanvasAgg(figure)
 
         def png() -> bytes:
@@ -296,7 +326,8 @@ def _panels(
 ) -> Iterator[tuple[Figure, list[Axes], Callable[[], bytes]]]:
     """Give two panels a row, one panel where there is but one, even for none."""
     n_rows = max(1, (n_panels + 1) // 2)
-    with _figure(height_in * n_rows) as (figure, png):
+    width_in = _WIDTH_IN if n_panels > 1 else height_in + 0.6
+    with _figure(height_in * n_rows, width_in) as (figure, png):
         grid = figure.subplots(n_rows, 1 if n_panels < 2 else 2, squeeze=False).ravel().tolist()
         for axes in grid[max(1, n_panels) :]:
             axes.set_visible(False)

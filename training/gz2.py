@@ -140,9 +140,7 @@ def _parents_first(tree: Tree):  # type: ignore[no-untyped-def]  # noqa: ANN202
     done: list[int] = []
     waiting = list(tree.questions)
     while waiting:
-        question = next(
-            q for q in waiting if all(a.question in done for a in tree.parents(q))
-        )
+        question = next(q for q in waiting if all(a.question in done for a in tree.parents(q)))
         waiting.remove(question)
         done.append(question.index)
     return [tree.questions[index] for index in done]

@@ -67,8 +67,7 @@ class TerminalJournal:
         self._bar.n = int(row["epoch"])
         self._bar.refresh()
         tqdm.write(
-            f"epoch {row['epoch']}: loss {row['loss']:.4f}, "
-            f"validation {row['validation_loss']:.4f}"
+            f"epoch {row['epoch']}: loss {row['loss']:.4f}, validation {row['validation_loss']:.4f}"
         )
         if self.inner:
             self.inner.note(row)

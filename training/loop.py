@@ -144,9 +144,7 @@ class _Training:
         self.network = network.to(place.device)
         self.average = copy.deepcopy(self.network).eval()
         self.optimizer = make_optimizer(self.network, config)
-        self.scaler = torch.amp.GradScaler(
-            place.device.type, enabled=config.precision == "float16"
-        )  # type: ignore[attr-defined]
+        self.scaler = torch.amp.GradScaler(place.device.type, enabled=config.precision == "float16")  # type: ignore[attr-defined]
         self.progress = Progress()
         self.best_weights = _weights(self.average)
         self.steps_per_epoch = max(1, len(self._places(0)) // config.batch_size)
@@ -220,9 +218,7 @@ class _Training:
             return category_loss(logits, batch.votes, batch.asked, tree)
         return vote_loss(self.network.alpha_of(logits), batch.votes, batch.asked, tree)
 
-    def _alignment(
-        self, learner: nn.Module, summary: Tensor, generator: torch.Generator
-    ) -> Tensor:
+    def _alignment(self, learner: nn.Module, summary: Tensor, generator: torch.Generator) -> Tensor:
         assert self.unlabeled is not None  # noqa: S101  for the type checker
         drawn = torch.randint(
             len(self.unlabeled), (len(summary),), generator=generator, device=generator.device

@@ -75,5 +75,8 @@ def _beta_binomial(alpha: Tensor, votes: Tensor, people: Tensor) -> Tensor:
     """Each answer of a multiple-choice question is given or not, whatever else was given."""
     rest = torch.full_like(alpha, MULTIPLE_REST)
     others = (people - votes).clamp(min=0)
-    pairs = torch.stack([alpha, rest], 2).flatten(0, 1), torch.stack([votes, others], 2).flatten(0, 1)
+    pairs = (
+        torch.stack([alpha, rest], 2).flatten(0, 1),
+        torch.stack([votes, others], 2).flatten(0, 1),
+    )
     return _dirichlet_multinomial(*pairs).view_as(alpha).sum(1)

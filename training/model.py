@@ -180,7 +180,9 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.first = _convolution(n_in, n_out, stride)
         self.second = _convolution(n_out, n_out, 1)
-        self.way = nn.Identity() if stride == 1 and n_in == n_out else _shortcut(n_in, n_out, stride)
+        self.way = (
+            nn.Identity() if stride == 1 and n_in == n_out else _shortcut(n_in, n_out, stride)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the block's map, smaller by the stride."""

@@ -5,6 +5,7 @@ Quiet and on paper, as the site: amber is what people said, blue what a network 
 
 import io
 import textwrap
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ Floats = NDArray[np.floating[Any]]
 MOST_PANELS = 4
 FEWEST_GALAXIES = 50  # a question with fewer is drawn only where no question has more
 _MOST_POINTS = 3000
+# The style is global in matplotlib; it is ours only while one figure is made.
+_ONE_AT_A_TIME = threading.Lock()
 _DPI, _WIDTH_IN = 200, 8.0  # shown at half size, 800 px, on a page
 
 _GROUND, _INK, _MUTED, _LINE = "#fdfcf8", "#1c212b", "#535a68", "#d6d0c1"
@@ -307,14 +310,15 @@ def _figure(
     height_in: float, width_in: float = _WIDTH_IN
 ) -> Iterator[tuple[Figure, Callable[[], bytes]]]:
     """Give a figure in our style, and what turns it into a PNG file; pyplot stays out of it."""
-    defaults = {name: mpl.rcParamsDefault[name] for name in _STYLE}
-    with mpl.rc_context(defaults | _STYLE):
+    with _ONE_AT_A_TIME, mpl.rc_context():
+        mpl.rcdefaults()  # whatever this user prefers
+        mpl.rcParams.update(_STYLE)
         figure = Figure(figsize=(width_in, height_in), dpi=_DPI, layout="constrained")
         FigureCanvasAgg(figure)
 
         def png() -> bytes:
             file = io.BytesIO()
-            figure.savefig(file, format="png", metadata={"Software": None})
+            figure.savefig(file, format="png", dpi=_DPI, metadata={"Software": None})
             return file.getvalue()
 
         yield figure, png

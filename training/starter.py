@@ -80,9 +80,7 @@ def train_starter(
 
     _, first = trained("partial", config, judged)
     weights = folder / "partial.safetensors"
-    save_weights(
-        weights, first.network.state_dict(), {"tree": catalog.tree.to_json()}
-    )
+    save_weights(weights, first.network.state_dict(), {"tree": catalog.tree.to_json()})
     further = config.replace(**FURTHER, pretrained=str(weights))
     alpha = np.full(catalog.votes.shape, np.nan, np.float32)
     for fold in range(N_FOLDS):
@@ -93,16 +91,12 @@ def train_starter(
     return Starter(catalog, dataset, kinds, folds, alpha, fitted)
 
 
-def _stamps(
-    catalog: Catalog, data: Path, config: Config, folder: Path
-) -> NDArray[np.uint8]:
+def _stamps(catalog: Catalog, data: Path, config: Config, folder: Path) -> NDArray[np.uint8]:
     """Return the pictures at model size, made once in the folder."""
     path, size_px = folder / f"stamps-{config.size_px}.npy", config.size_px
     if not path.exists():
         pictures = [data / name for name in catalog.pictures]
-        write_stamps(
-            path, stamp_blocks(pictures, config.input), n=len(catalog), size_px=size_px
-        )
+        write_stamps(path, stamp_blocks(pictures, config.input), n=len(catalog), size_px=size_px)
     return read_stamps(path, n=len(catalog), size_px=size_px)
 
 

@@ -258,7 +258,9 @@ def _texts(table: pa.Table, name: str, path: Path) -> tuple[str, ...]:
 def _flags(table: pa.Table, path: Path) -> NDArray[np.bool_]:
     column = table.column("nominal")
     if not pa.types.is_boolean(column.type) or column.null_count:
-        raise CatalogRefused(f"{path} has the column nominal of {column.type}: write true or false.")
+        raise CatalogRefused(
+            f"{path} has the column nominal of {column.type}: write true or false."
+        )
     return np.asarray(column.to_numpy(), np.bool_)
 
 

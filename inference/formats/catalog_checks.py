@@ -197,5 +197,3 @@ def _check_unique(ids: Sequence[str]) -> None:
                 f"with its votes added up."
             )
         seen.add(name)
-
-

@@ -1,0 +1,63 @@
+"""How much a network's concentrations are worth in real votes: one factor a question.
+
+Multiplying all concentrations of a question leaves its fractions as they are and widens or narrows
+its intervals; the factor is the one under which the votes of galaxies never trained on are likeliest.
+"""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize
+
+from inference.belief.dirichlet import Array, log_likelihood
+from inference.formats.tree import Tree
+
+MIN_SUBJECTS = 20  # with fewer the factor stays 1
+_LEAST, _MOST = 0.02, 50.0
+
+
+def fit_scales(alpha: Array, votes: Array, asked: Array, tree: Tree) -> dict[str, float]:
+    """Return the factor of each question by its key; 1 where fewer than 20 galaxies were asked.
+
+    Args:
+        alpha: concentrations, (N, K); votes (N, K); asked (N, Q).
+    """
+    return {
+        question.key: _fit(np.asarray(alpha, np.float64), votes, asked, tree, question.index)
+        for question in tree.questions
+    }
+
+
+def scaled(alpha: Array, scales: dict[str, float], tree: Tree) -> NDArray[np.float64]:
+    """Return the concentrations, each multiplied by the factor of its question."""
+    keys = [tree.questions[answer.question].key for answer in tree.answers]
+    return np.asarray(alpha, np.float64) * np.array([scales.get(key, 1.0) for key in keys])
+
+
+def set_sha256(subject_ids: Sequence[str], votes: Array) -> str:
+    """Return what names a calibration set: the hash of its galaxies and their votes, in any order."""
+    digest = hashlib.sha256()
+    for place in sorted(range(len(subject_ids)), key=lambda place: subject_ids[place]):
+        digest.update(subject_ids[place].encode())
+        digest.update(np.ascontiguousarray(votes[place], np.float32).tobytes())
+    return digest.hexdigest()
+
+
+def _fit(
+    alpha: NDArray[np.float64], votes: Array, asked: Array, tree: Tree, question: int
+) -> float:
+    rows = np.asarray(asked)[:, question] > 0
+    if rows.sum() < MIN_SUBJECTS:
+        return 1.0
+    alpha, votes, asked = alpha[rows], np.asarray(votes)[rows], np.asarray(asked)[rows]
+
+    def loss(log_scale: float) -> float:
+        likelihood = log_likelihood(alpha * np.exp(log_scale), votes, asked, tree)
+        return -float(likelihood[:, question].mean())
+
+    best = optimize.minimize_scalar(
+        loss, bounds=(np.log(_LEAST), np.log(_MOST)), method="bounded", options={"xatol": 1e-3}
+    )
+    return float(np.exp(best.x))

@@ -25,7 +25,7 @@ ADAPTATIONS = ("none", "statistics", "alignment")
 class Config:
     """One training, as it can be repeated.
 
-    A share lies in [0, 1]; learning rates are those of AdamW; lengths are in the units of the names.
+    A share lies in [0, 1]; learning rates are those of AdamW.
     """
 
     # The network.
@@ -191,7 +191,7 @@ _RANGES: dict[str, tuple[float, float]] = {
 
 
 def _typed(name: str, value: Any, default: Any) -> Any:
-    """Return the value as the default's type, or refuse it; a whole number may stand for a float."""
+    """Return the value as the default's type, or refuse it; a float may be written as a whole."""
     kind: Callable[[Any], Any] = type(default)
     if isinstance(default, tuple):
         if isinstance(value, list | tuple) and all(isinstance(v, str) and v for v in value):

@@ -90,7 +90,9 @@ class Served(nn.Module):
         network = self.network
         features = network.features(network.unit(images))
         pooled = network.neck(features)
-        summary = pooled if network.aux is None else torch.cat([pooled, network.aux(aux, aux_mask)], 1)
+        summary = pooled
+        if network.aux is not None:
+            summary = torch.cat([pooled, network.aux(aux, aux_mask)], 1)
         head = network.head
         logits = nn.functional.linear(summary, head.weight, head.bias)
         products = (summary @ self._masked_weights()).unflatten(1, (len(self.masks), -1))
@@ -107,7 +109,6 @@ class Served(nn.Module):
             return outputs
         kernel = head.weight[:, :, None, None]
         return (*outputs, nn.functional.conv2d(features, kernel))
-
 
     def _masked_weights(self) -> Tensor:
         """Return the head's weights under each mask side by side, (C, T * K).
@@ -151,9 +152,7 @@ def export(
     _forget_sources(model)
     if half:
         model = to_half(model)
-    card = replace(
-        card, precision="float16" if half else "float32", cam_exact=network.cam_exact
-    )
+    card = replace(card, precision="float16" if half else "float32", cam_exact=network.cam_exact)
     card = replace(card, golden=_golden(model, card))
     _write_card(model, card)
     onnx.checker.check_model(model, full_check=True)
@@ -240,9 +239,7 @@ def _forget(item: object) -> None:
 
 def _golden(model: onnx.ModelProto, card: Card) -> Golden:
     """Return what the file says of its golden pictures, in ONNX Runtime on the processor."""
-    session = loaded(
-        model.SerializeToString(), "the new model", threads=1, providers=[(CPU, {})]
-    )
+    session = loaded(model.SerializeToString(), "the new model", threads=1, providers=[(CPU, {})])
     feed = {"images": golden_images(_GOLDEN_SEED, card.input.size_px)}
     if n_aux := len(card.aux_names):
         n = len(feed["images"])

@@ -366,7 +366,7 @@ def _or_none(value: float) -> float | None:
 
 
 def _flat(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Return the optimizer's moments as "<parameter>.<name>"; the rest follows from the settings."""
+    """Return the optimizer's moments as "<parameter>.<name>"; the rest is in the settings."""
     state = optimizer.state_dict()["state"]
     return {
         f"{number}.{name}": torch.as_tensor(value)

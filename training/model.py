@@ -118,8 +118,7 @@ class Network(nn.Module):
             yield 0, self.aux
         yield 0, self.neck
         stages = list(self.trunk.children())
-        for depth, stage in enumerate(reversed(stages), start=1):
-            yield depth, stage
+        yield from enumerate(reversed(stages), start=1)
 
 
 class MeanNeck(nn.Module):

@@ -76,6 +76,6 @@ def follow(average: nn.Module, network: nn.Module, decay: float, step: int) -> N
     with torch.no_grad():
         ours: list[Tensor] = [p.detach() for p in average.parameters()]
         theirs: list[Tensor] = [p.detach() for p in network.parameters()]
-        torch._foreach_lerp_(ours, theirs, 1 - decay)  # noqa: SLF001 - what optimizers use
+        torch._foreach_lerp_(ours, theirs, 1 - decay)
         for mean, buffer in zip(average.buffers(), network.buffers(), strict=True):
             mean.copy_(buffer)

@@ -32,7 +32,7 @@ def check_parity(network: Network, path: Path, images: NDArray[np.uint8]) -> flo
     session = Session.open(path, gpu="off", threads=1, warm=False)
     probes = np.concatenate([images[:64], adversarial(network.config.size_px)])
     worst = 0.0
-    for n, batch in ((n, part) for n in BATCHES for part in _parts(probes, n)):
+    for n, batch in ((size, part) for size in BATCHES for part in _parts(probes, size)):
         ours = _alpha(network, batch)
         theirs = session.run(batch, (ALPHA,))[ALPHA]
         deviation = _deviation(ours, theirs, network, session.card.precision)

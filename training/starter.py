@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.formats.catalog import Catalog
-from inference.formats.stamps import read_stamps, write_stamps
 from inference.formats.split import TEST, TRAIN, VALIDATION, fold_of, split_of
+from inference.formats.stamps import read_stamps, write_stamps
+from training.checkpoint import save_weights
 from training.config import Config
 from training.dataset import Dataset, from_catalog
 from training.evaluate import predict_alpha
 from training.gz2 import PARTIAL, read_gz2
 from training.loop import Fitted, Journal, fit
-from training.checkpoint import save_weights
 from training.stamps import stamp_blocks
 
 N_FOLDS = 5

@@ -1,7 +1,7 @@
 """How much a network's concentrations are worth in real votes: one factor a question.
 
 Multiplying all concentrations of a question leaves its fractions as they are and widens or narrows
-its intervals; the factor is the one under which the votes of galaxies never trained on are likeliest.
+its intervals; it is the one under which the votes of galaxies never trained on are likeliest.
 """
 
 import hashlib
@@ -33,11 +33,12 @@ def fit_scales(alpha: Array, votes: Array, asked: Array, tree: Tree) -> dict[str
 def scaled(alpha: Array, scales: dict[str, float], tree: Tree) -> NDArray[np.float64]:
     """Return the concentrations, each multiplied by the factor of its question."""
     keys = [tree.questions[answer.question].key for answer in tree.answers]
-    return np.asarray(alpha, np.float64) * np.array([scales.get(key, 1.0) for key in keys])
+    factors = np.array([scales.get(key, 1.0) for key in keys], np.float64)
+    return np.multiply(alpha, factors, dtype=np.float64)
 
 
 def set_sha256(subject_ids: Sequence[str], votes: Array) -> str:
-    """Return what names a calibration set: the hash of its galaxies and their votes, in any order."""
+    """Return what names a calibration set: the hash of its galaxies and votes, in any order."""
     digest = hashlib.sha256()
     for place in sorted(range(len(subject_ids)), key=lambda place: subject_ids[place]):
         digest.update(subject_ids[place].encode())

@@ -35,7 +35,7 @@ def coverage(
         votes: (N, K); fractions times a nominal number are rounded to whole people.
         asked: (N, Q).
     """
-    alpha = np.asarray(alpha, np.float64)
+    alpha = np.array(alpha, np.float64)
     rest = np.maximum(strengths(alpha, tree) - alpha, 1e-12)
     found: dict[str, list[Coverage]] = {}
     pooled: list[NDArray[np.float64]] = []
@@ -45,7 +45,7 @@ def coverage(
         rows = people > 0
         n_answers = span.stop - span.start
         judged = _judged(
-            alpha[rows, span].ravel(),
+            np.asarray(alpha[rows, span], np.float64).ravel(),
             rest[rows, span].ravel(),
             np.rint(np.asarray(votes)[rows, span]).astype(np.int64).ravel(),
             np.repeat(people[rows], n_answers),

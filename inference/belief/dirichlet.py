@@ -66,7 +66,7 @@ def dirichlet_multinomial(
 
 def strengths(alpha: Array, tree: Tree) -> NDArray[np.float64]:
     """Return for each answer the concentration of everything in its question, (N, K)."""
-    alpha = np.asarray(alpha, np.float64)
+    alpha = np.array(alpha, np.float64)
     total = np.empty_like(alpha)
     for question in tree.questions:
         span = span_of(question)
@@ -79,13 +79,13 @@ def strengths(alpha: Array, tree: Tree) -> NDArray[np.float64]:
 
 def fractions(alpha: Array, tree: Tree) -> NDArray[np.float64]:
     """Return the expected share of a question's volunteers that give each answer, (N, K)."""
-    return np.asarray(alpha, np.float64) / strengths(alpha, tree)
+    return np.array(alpha, np.float64) / strengths(alpha, tree)
 
 
 def variances(alpha: Array, tree: Tree) -> NDArray[np.float64]:
     """Return the variance of each share, (N, K): that of Beta(alpha, total - alpha)."""
     total = strengths(alpha, tree)
-    share = np.asarray(alpha, np.float64) / total
+    share = np.array(alpha, np.float64) / total
     return share * (1 - share) / (total + 1)
 
 
@@ -93,7 +93,7 @@ def intervals(
     alpha: Array, tree: Tree, mass: float = 0.9
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the equal-tailed interval of each share that holds this mass: lower, upper (N, K)."""
-    alpha = np.asarray(alpha, np.float64)
+    alpha = np.array(alpha, np.float64)
     rest = np.maximum(strengths(alpha, tree) - alpha, 1e-12)
     tail = (1 - mass) / 2
     return special.betaincinv(alpha, rest, tail), special.betaincinv(alpha, rest, 1 - tail)

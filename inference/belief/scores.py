@@ -77,20 +77,19 @@ def score(
         votes: (N, K); asked: (N, Q).
         least_asked: people that must have been asked a question for its fractions to be judged.
     """
-    alpha = np.asarray(alpha, np.float64)
-    votes, asked = np.asarray(votes, np.float64), np.asarray(asked, np.float64)
-    losses = -log_likelihood(alpha, votes, asked, tree)
-    shares = fractions(alpha, tree)
+    judged = _Judged(
+        shares=fractions(alpha, tree),
+        votes=np.array(votes, np.float64),
+        asked=np.array(asked, np.float64),
+        losses=-log_likelihood(alpha, votes, asked, tree),
+    )
     questions = {
-        question.key: _question_scores(
-            question, shares, votes, asked, losses[:, question.index], least_asked, seed
-        )
+        question.key: _question_scores(question, judged, least_asked=least_asked, seed=seed)
         for question in tree.questions
     }
-    total = losses.sum(axis=1)
     return Scores(
         n=len(alpha),
-        nll=estimate(total, seed=seed),
+        nll=estimate(judged.losses.sum(axis=1), seed=seed),
         questions=questions,
         coverage=coverage(alpha, votes, asked, tree),
     )
@@ -129,20 +128,24 @@ def paired_difference(
     return estimate(ours - theirs, seed=seed)
 
 
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """What was said and what was seen, over all questions."""
+
+    shares: NDArray[np.float64]  # (N, K)
+    votes: NDArray[np.float64]  # (N, K)
+    asked: NDArray[np.float64]  # (N, Q)
+    losses: NDArray[np.float64]  # (N, Q)
+
+
 def _question_scores(
-    question: Question,
-    shares: NDArray[np.float64],
-    votes: NDArray[np.float64],
-    asked: NDArray[np.float64],
-    losses: NDArray[np.float64],
-    least_asked: float,
-    seed: int,
+    question: Question, judged: _Judged, *, least_asked: float, seed: int
 ) -> QuestionScores:
-    people = asked[:, question.index]
+    people = judged.asked[:, question.index]
     rows = people >= max(least_asked, 1e-6)
     span = span_of(question)
-    seen = votes[rows, span] / people[rows, None]
-    said = shares[rows, span]
+    seen = judged.votes[rows, span] / people[rows, None]
+    said = judged.shares[rows, span]
     error = said - seen
     hit = (said.argmax(1) == seen.argmax(1)).astype(np.float64) if rows.any() else error[:, 0]
     confident = seen.max(axis=1, initial=0) >= CONFIDENT
@@ -151,7 +154,7 @@ def _question_scores(
     return QuestionScores(
         key=question.key,
         n=int(rows.sum()),
-        nll=estimate(losses[rows], seed=seed),
+        nll=estimate(judged.losses[rows, question.index], seed=seed),
         rmse=estimate((error**2).mean(axis=1), seed=seed, of=np.sqrt),
         mae=estimate(np.abs(error).mean(axis=1), seed=seed),
         accuracy=estimate(hit, seed=seed),

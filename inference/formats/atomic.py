@@ -63,7 +63,7 @@ def read_plain(path: Path, *, max_bytes: int) -> bytes:
     def opener(name: str, flags: int) -> int:
         return os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
-    with open(path, "rb", opener=opener) as file:  # noqa: PTH123  Path.open takes no opener
+    with open(path, "rb", opener=opener) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "It is no plain file", str(path))
         data = file.read(max_bytes + 1)

@@ -5,8 +5,7 @@ galaxy, the column, the value and the remedy; what it returns can be trained on.
 """
 
 import json
-import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -16,24 +15,40 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from inference.errors import InferenceError, TreeRefused, shown
-from inference.formats.fields import Fields
-from inference.formats.question import Question
+from inference.errors import TreeRefused, shown
+from inference.formats.atomic import file_sha256, whole_file
+from inference.formats.catalog_checks import VoteChecks, check_aux, check_texts
+from inference.formats.catalog_columns import (
+    AUX_PREFIX,
+    GROUP,
+    NOMINAL,
+    PICTURE,
+    PICTURE_SHA256,
+    SUBJECT_ID,
+    CatalogRefused,
+    asked_column,
+    asked_columns,
+    check_tree,
+    meanings,
+    vote_columns,
+)
 from inference.formats.split import split_of
-from inference.formats.stamps import file_sha256
 from inference.formats.strict_json import read_object
 from inference.formats.tree import Tree
 
+__all__ = [
+    "Catalog",
+    "CatalogRefused",
+    "asked_column",
+    "check_pictures",
+    "read_catalog",
+    "write_catalog",
+]
+
 FORMAT = 1
-AUX_PREFIX = "aux_"
+MAX_GALAXIES = 20_000_000
 _METADATA_KEY = b"tuning-fork"
 _MAX_METADATA_BYTES = 2_000_000
-_TEXTS = ("subject_id", "group", "picture", "picture_sha256")
-_MAX_TEXT = 1000
-
-
-class CatalogRefused(InferenceError):
-    """A catalog that cannot be trained on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,13 +74,17 @@ class Catalog:
         return np.array([split_of(group) for group in self.groups], dtype=np.str_)
 
     def take(self, places: NDArray[np.int64]) -> Self:
-        """Return the galaxies at these places."""
+        """Return the galaxies at these places, in this order."""
+
+        def taken(texts: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(texts[place] for place in places)
+
         return replace(
             self,
-            **{
-                name: tuple(getattr(self, name)[place] for place in places)
-                for name in ("subject_ids", "groups", "pictures", "picture_sha256s")
-            },
+            subject_ids=taken(self.subject_ids),
+            groups=taken(self.groups),
+            pictures=taken(self.pictures),
+            picture_sha256s=taken(self.picture_sha256s),
             votes=self.votes[places],
             asked=self.asked[places],
             nominal=self.nominal[places],
@@ -76,7 +95,8 @@ class Catalog:
         """Return the votes over another version of the tree, matched by the answers' keys.
 
         Raises:
-            CatalogRefused: an answer that has votes is not in the other tree.
+            CatalogRefused: an answer that has votes is not in the other tree, or its question is
+                of another kind there.
         """
         votes = np.zeros((len(self), tree.n_answers), np.float32)
         for old, new in enumerate(tree.axis_from(self.tree)):
@@ -89,54 +109,70 @@ class Catalog:
                     f"tree."
                 )
         asked = np.zeros((len(self), tree.n_questions), np.float32)
-        places = {question.key: question.index for question in self.tree.questions}
-        for question in tree.questions:
-            if question.key in places:
-                asked[:, question.index] = self.asked[:, places[question.key]]
+        for older in self.tree.questions:
+            newer = next((q for q in tree.questions if q.key == older.key), None)
+            if newer is None:
+                continue
+            if newer.kind != older.kind and self.asked[:, older.index].any():
+                raise CatalogRefused(
+                    f'The catalog has votes for "{older.key}" as a {older.kind}-choice question, '
+                    f'and the tree "{tree.key}" has it as {newer.kind}-choice: train on the '
+                    f"catalog's own tree."
+                )
+            asked[:, newer.index] = self.asked[:, older.index]
         return replace(self, tree=tree, votes=votes, asked=asked)
 
     def check(self) -> None:
         """Raise CatalogRefused if the votes contradict themselves or the tree."""
-        _check_ids(self)
-        _check_numbers(self)
-        for question in self.tree.questions:
-            _check_question(self, question)
-        _check_reach(self)
+        check_tree(self.tree)
+        self._check_shapes()
+        check_texts(
+            {
+                SUBJECT_ID: self.subject_ids,
+                GROUP: self.groups,
+                PICTURE: self.pictures,
+                PICTURE_SHA256: self.picture_sha256s,
+            }
+        )
+        VoteChecks(self.tree, self.subject_ids, self.votes, self.asked).run()
+        if self.aux is not None:
+            check_aux(self.aux, self.aux_names, self.subject_ids)
+
+    def _check_shapes(self) -> None:
+        n, n_aux = len(self), len(self.aux_names)
+        shapes = {
+            "groups": ((len(self.groups),), (n,)),
+            "pictures": ((len(self.pictures),), (n,)),
+            "picture_sha256s": ((len(self.picture_sha256s),), (n,)),
+            "votes": (self.votes.shape, (n, self.tree.n_answers)),
+            "asked": (self.asked.shape, (n, self.tree.n_questions)),
+            "nominal": (self.nominal.shape, (n,)),
+            "aux": ((n, 0) if self.aux is None else self.aux.shape, (n, n_aux)),
+        }
+        for name, (shape, wanted) in shapes.items():
+            if shape != wanted:
+                raise CatalogRefused(
+                    f"The {name} of {n:,} galaxies have the shape {shape}: make them {wanted}."
+                )
 
 
 def write_catalog(catalog: Catalog, path: Path) -> None:
     """Store a catalog; the file has its name only when it is whole.
 
     Raises:
-        CatalogRefused: the catalog contradicts itself.
+        CatalogRefused: the catalog contradicts itself, or the folder cannot be written to.
     """
     catalog.check()
-    tree = catalog.tree
-    columns: dict[str, Any] = {name: list(getattr(catalog, f"{name}s")) for name in _TEXTS}
-    columns["nominal"] = catalog.nominal
-    for answer in tree.answers:
-        columns[tree.column(answer)] = catalog.votes[:, answer.index]
-    for question in tree.questions:
-        columns[asked_column(tree, question)] = catalog.asked[:, question.index]
-    for number, name in enumerate(catalog.aux_names):
-        assert catalog.aux is not None  # noqa: S101  for the type checker
-        values = catalog.aux[:, number]
-        columns[AUX_PREFIX + name] = pa.array(values, mask=np.isnan(values))
-    about = {"format": FORMAT, "tree": json.loads(tree.to_json())}
-    table = pa.table(columns).replace_schema_metadata(
-        {_METADATA_KEY: json.dumps(about, ensure_ascii=False).encode()}
-    )
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    about = {"format": FORMAT, "tree": json.loads(catalog.tree.to_json())}
+    metadata = {_METADATA_KEY: json.dumps(about, ensure_ascii=False).encode()}
+    table = pa.table(_table_columns(catalog)).replace_schema_metadata(metadata)
     try:
-        pq.write_table(table, temporary, compression="zstd")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def asked_column(tree: Tree, question: Question) -> str:
-    """Return the column that counts who was asked, as in "bar-dr5_asked"."""
-    return f"{tree.column(question.answers[0]).rsplit('_', 1)[0]}_asked"
+        with whole_file(path) as file:
+            pq.write_table(table, file, compression="zstd", write_page_checksum=True)
+    except OSError as error:
+        raise CatalogRefused(
+            f"The catalog {path} cannot be written ({error.strerror or error}): name another place."
+        ) from None
 
 
 def read_catalog(path: Path, *, tree: Tree | None = None) -> Catalog:
@@ -148,29 +184,21 @@ def read_catalog(path: Path, *, tree: Tree | None = None) -> Catalog:
     Raises:
         CatalogRefused: one sentence with the galaxy, the column, the value and the remedy.
     """
-    table = _table(path)
-    own = _tree_of(table, path)
-    columns = _columns(table, own, path)
-    n = table.num_rows
-    ids = _texts(table, "subject_id", path)
-    aux_names = tuple(c.removeprefix(AUX_PREFIX) for c in columns if c.startswith(AUX_PREFIX))
-    has = set(columns)
-    catalog = Catalog(
-        tree=own,
-        subject_ids=ids,
-        groups=_texts(table, "group", path) if "group" in has else ids,
-        pictures=_texts(table, "picture", path),
-        picture_sha256s=_texts(table, "picture_sha256", path)
-        if "picture_sha256" in has
-        else ("",) * n,
-        votes=_numbers(table, ids, [own.column(answer) for answer in own.answers]),
-        asked=_numbers(table, ids, [asked_column(own, question) for question in own.questions]),
-        nominal=_flags(table, path) if "nominal" in has else np.zeros(n, np.bool_),
-        aux_names=aux_names,
-        aux=_numbers(table, ids, [AUX_PREFIX + name for name in aux_names], missing_ok=True)
-        if aux_names
-        else None,
-    )
+    try:
+        with path.open("rb") as file:
+            parquet = pq.ParquetFile(file, page_checksum_verification=True)
+            own = _tree_of(parquet, path)
+            found = meanings(parquet.schema_arrow.names, own, str(path))
+            _check_types(parquet, found, path)
+            table = parquet.read(use_threads=False)
+            table.validate(full=True)
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+        words = getattr(error, "strerror", None) or str(error).strip().split("\n")[0].rstrip(".")
+        raise CatalogRefused(
+            f"{path} is no Parquet file that can be read ({words[:200]}): name a catalog, or make "
+            f"it again."
+        ) from None
+    catalog = _catalog(_Columns(table, found, path), own)
     catalog.check()
     return catalog if tree is None or tree == own else catalog.carried_to(tree)
 
@@ -186,199 +214,131 @@ def check_pictures(catalog: Catalog, folder: Path) -> None:
     for name, expected in zip(catalog.pictures, catalog.picture_sha256s, strict=True):
         if expected and (actual := file_sha256(folder / name)) != expected:
             raise CatalogRefused(
-                f"The picture {name} has the SHA-256 {actual[:12]}, and the catalog expects "
-                f"{expected[:12]}: it is another picture under the same name, so take the right one."
+                f"The picture {shown(name)} has the SHA-256 {actual[:12]}, and the catalog expects "
+                f"{expected[:12]}: it is another picture under the same name, so take the right "
+                f"one."
             )
 
 
-def _table(path: Path) -> pa.Table:
-    try:
-        return pq.read_table(path, use_threads=False, partitioning=None)
-    except (OSError, pa.ArrowException, ValueError) as error:
-        words = getattr(error, "strerror", None) or str(error).strip().split("\n")[0]
-        raise CatalogRefused(
-            f"{path} is no Parquet file that can be read ({words}): name a catalog that "
-            f"`python -m training prepare` or the site has written."
-        ) from None
+def _table_columns(catalog: Catalog) -> dict[str, Any]:
+    columns: dict[str, Any] = {
+        SUBJECT_ID: pa.array(catalog.subject_ids, pa.string()),
+        GROUP: pa.array(catalog.groups, pa.string()),
+        PICTURE: pa.array(catalog.pictures, pa.string()),
+        PICTURE_SHA256: pa.array(catalog.picture_sha256s, pa.string()),
+        NOMINAL: pa.array(catalog.nominal, pa.bool_()),
+    }
+    columns |= zip(vote_columns(catalog.tree), catalog.votes.T, strict=True)
+    columns |= zip(asked_columns(catalog.tree), catalog.asked.T, strict=True)
+    if catalog.aux is not None:
+        for name, values in zip(catalog.aux_names, catalog.aux.T, strict=True):
+            columns[AUX_PREFIX + name] = pa.array(values, mask=np.isnan(values))
+    return columns
 
 
-def _tree_of(table: pa.Table, path: Path) -> Tree:
-    about = (table.schema.metadata or {}).get(_METADATA_KEY)
+def _tree_of(parquet: pq.ParquetFile, path: Path) -> Tree:
+    about = (parquet.schema_arrow.metadata or {}).get(_METADATA_KEY)
     if about is None:
         raise CatalogRefused(
             f"{path} does not say which decision tree its votes are about: write it with "
-            f"`write_catalog`, or convert it with `python -m training prepare --tree`."
+            f"`write_catalog`, which puts the tree into the file."
         )
-    values = read_object(about, refused=CatalogRefused, max_bytes=_MAX_METADATA_BYTES)
-    Fields(f"The catalog {path}", values, CatalogRefused).count("format", least=1, most=FORMAT)
-    document: Mapping[str, Any] = values.get("tree") or {}
     try:
-        return Tree.parse(document)
-    except TreeRefused as refusal:
-        raise CatalogRefused(f"{path} carries no usable tree. {refusal}") from None
+        return _tree_in(read_object(about, refused=CatalogRefused, max_bytes=_MAX_METADATA_BYTES))
+    except (CatalogRefused, TreeRefused) as refusal:
+        raise CatalogRefused(f"{path} carries no tree that can be used. {refusal}") from None
 
 
-def _columns(table: pa.Table, tree: Tree, path: Path) -> list[str]:
-    """Return the columns, each known and there once."""
-    votes = [tree.column(answer) for answer in tree.answers]
-    asked = [asked_column(tree, question) for question in tree.questions]
-    names: list[str] = table.column_names
-    for name in ("subject_id", "picture", *votes, *asked):
-        if names.count(name) != 1:
-            raise CatalogRefused(
-                f"{path} has the column {name} {names.count(name)} times: it needs one column an "
-                f"answer and one a question, see docs/formats.md."
-            )
-    known = {*_TEXTS, "nominal", *votes, *asked}
-    for name in names:
-        if name not in known and not name.startswith(AUX_PREFIX):
-            raise CatalogRefused(
-                f'{path} has the column {shown(name)}, which is no answer of the tree "{tree.key}": '
-                f"take it out, or name it aux_{name} if a network shall see it."
-            )
-    return names
-
-
-def _texts(table: pa.Table, name: str, path: Path) -> tuple[str, ...]:
-    column = table.column(name)
-    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+def _tree_in(about: Mapping[str, Any]) -> Tree:
+    if about.get("format") != FORMAT:
         raise CatalogRefused(
-            f"{path} has the column {name} of type {column.type}: write texts there."
+            f"It is a catalog of the format {shown(about.get('format'))}, and this software knows "
+            f"{FORMAT}: update the software."
         )
-    values = column.to_pylist()
-    for row, value in enumerate(values, start=1):
-        if value is None or len(value) > _MAX_TEXT or "\0" in value:
-            raise CatalogRefused(
-                f"{path}, row {row}, has the {name} {shown(value)}: write a text of at most "
-                f"{_MAX_TEXT} characters."
-            )
-    return tuple(values)
+    document = about.get("tree")
+    return Tree.parse(document if isinstance(document, Mapping) else {})
 
 
-def _flags(table: pa.Table, path: Path) -> NDArray[np.bool_]:
-    column = table.column("nominal")
-    if not pa.types.is_boolean(column.type) or column.null_count:
+def _check_types(parquet: pq.ParquetFile, found: dict[str, str], path: Path) -> None:
+    """Refuse, before anything is read, what would not be texts, flags and numbers."""
+    if parquet.metadata.num_rows > MAX_GALAXIES:
         raise CatalogRefused(
-            f"{path} has the column nominal of {column.type}: write true or false."
+            f"{path} has {parquet.metadata.num_rows:,} galaxies: use at most {MAX_GALAXIES:,}."
         )
-    return np.asarray(column.to_numpy(), np.bool_)
+    for column, name in found.items():
+        kind = parquet.schema_arrow.field(name).type
+        if column in (SUBJECT_ID, GROUP, PICTURE, PICTURE_SHA256):
+            fits, wanted = _is_text(kind), "texts"
+        elif column == NOMINAL:
+            fits, wanted = pa.types.is_boolean(kind), "true and false"
+        else:
+            fits, wanted = _is_number(kind), "numbers"
+        if not fits:
+            raise CatalogRefused(f"{path} has {kind} in the column {name}: write {wanted} there.")
 
 
-def _numbers(
-    table: pa.Table, ids: tuple[str, ...], names: list[str], *, missing_ok: bool = False
-) -> NDArray[np.float32]:
-    """Return columns of any number type side by side; null is refused unless it may be missing."""
-    found = np.empty((table.num_rows, len(names)), np.float32)
-    for number, name in enumerate(names):
-        column = table.column(name)
-        try:
-            values = column.cast(pa.float64()).to_numpy()
-        except pa.ArrowException:
-            raise CatalogRefused(
-                f"The column {name} holds {column.type}: write numbers there."
-            ) from None
-        if column.null_count and not missing_ok:
+def _is_text(kind: pa.DataType) -> bool:
+    is_indexed: bool = pa.types.is_dictionary(kind)
+    kind = kind.value_type if is_indexed else kind
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    types = pa.types
+    return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind))
+
+
+def _catalog(columns: "_Columns", tree: Tree) -> Catalog:
+    ids = columns.texts(SUBJECT_ID)
+    n = len(ids)
+    aux = [name for name in columns.found if name.startswith(AUX_PREFIX)]
+    return Catalog(
+        tree=tree,
+        subject_ids=ids,
+        groups=columns.texts(GROUP) if GROUP in columns.found else ids,
+        pictures=columns.texts(PICTURE),
+        picture_sha256s=(
+            columns.texts(PICTURE_SHA256) if PICTURE_SHA256 in columns.found else ("",) * n
+        ),
+        votes=columns.numbers(vote_columns(tree)),
+        asked=columns.numbers(asked_columns(tree)),
+        nominal=columns.flags(NOMINAL) if NOMINAL in columns.found else np.zeros(n, np.bool_),
+        aux_names=tuple(name.removeprefix(AUX_PREFIX) for name in aux),
+        aux=columns.numbers(aux, may_be_missing=True) if aux else None,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Columns:
+    """The columns of a file whose types are checked."""
+
+    table: pa.Table
+    found: dict[str, str]  # the file's name for each column of ours
+    path: Path
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        return tuple(self._full(name).to_pylist())
+
+    def flags(self, name: str) -> NDArray[np.bool_]:
+        return np.asarray(self._full(name).to_numpy(), np.bool_)
+
+    def numbers(self, names: Sequence[str], *, may_be_missing: bool = False) -> NDArray[np.float32]:
+        """Return columns of any type of number side by side, NaN where one is missing."""
+        values = np.empty((self.table.num_rows, len(names)), np.float32)
+        with np.errstate(over="ignore"):  # what is infinite then is refused with its galaxy
+            for place, name in enumerate(names):
+                column = self.table[self.found[name]] if may_be_missing else self._full(name)
+                values[:, place] = column.cast(pa.float64(), safe=False).to_numpy()
+        return values
+
+    def _full(self, name: str) -> pa.ChunkedArray:
+        """Return a column that has a value in every row."""
+        column = self.table[self.found[name]]
+        if column.null_count:
             row = int(np.flatnonzero(column.is_null().to_numpy())[0])
+            galaxy = shown(self.table[self.found[SUBJECT_ID]][row].as_py())
             raise CatalogRefused(
-                f"The galaxy {shown(ids[row])} has no value in {name}: write 0 if nobody was asked."
+                f"{self.path}, row {row + 1:,}, galaxy {galaxy}, has no value in the column "
+                f"{self.found[name]}: write one, and for votes 0 where nobody was asked."
             )
-        found[:, number] = values
-    return found
-
-
-def _check_ids(catalog: Catalog) -> None:
-    seen: set[str] = set()
-    for name in catalog.subject_ids:
-        if name in seen or not name:
-            raise CatalogRefused(
-                f"The galaxy {shown(name)} stands in the catalog twice or has no name: keep one row "
-                f"a galaxy, with its votes added up."
-            )
-        seen.add(name)
-    for name, picture in zip(catalog.subject_ids, catalog.pictures, strict=True):
-        parts = picture.replace("\\", "/").split("/")
-        if not picture or picture.startswith(("/", "\\")) or ".." in parts or ":" in parts[0]:
-            raise CatalogRefused(
-                f"The galaxy {shown(name)} has the picture {shown(picture)}: write a path inside "
-                f"the catalog's folder."
-            )
-
-
-def _check_numbers(catalog: Catalog) -> None:
-    tree = catalog.tree
-    columns = [tree.column(answer) for answer in tree.answers]
-    asked = [asked_column(tree, question) for question in tree.questions]
-    for values, names in ((catalog.votes, columns), (catalog.asked, asked)):
-        if not (np.isfinite(values) & (values >= 0)).all():
-            row, place = np.argwhere(~(np.isfinite(values) & (values >= 0)))[0]
-            raise CatalogRefused(
-                f"The galaxy {shown(catalog.subject_ids[row])} has {values[row, place]:g} in "
-                f"{names[place]}: votes are numbers from 0 upward, and 0 where nobody was asked."
-            )
-    if catalog.aux is not None and np.isinf(catalog.aux).any():
-        row, place = np.argwhere(np.isinf(catalog.aux))[0]
-        raise CatalogRefused(
-            f"The galaxy {shown(catalog.subject_ids[row])} has an infinite "
-            f"{AUX_PREFIX}{catalog.aux_names[place]}: leave it out where it is not known."
-        )
-
-
-def _check_question(catalog: Catalog, question: Question) -> None:
-    """Refuse more or fewer answers than people who were asked."""
-    span = slice(question.span.start, question.span.stop)
-    votes, asked = catalog.votes[:, span], catalog.asked[:, question.index]
-    slack = 1e-3 * np.maximum(asked, 1)
-    if question.is_single:
-        wrong = np.abs(votes.sum(axis=1) - asked) > slack
-        given, rule = votes.sum(axis=1), "each gives one answer, so both must be the same"
-    else:
-        wrong = votes.max(axis=1) > asked + slack
-        given, rule = votes.max(axis=1), "nobody gives an answer twice, so it cannot be more"
-    if wrong.any():
-        row = int(np.flatnonzero(wrong)[0])
-        raise CatalogRefused(
-            f"The galaxy {shown(catalog.subject_ids[row])} has {given[row]:g} votes in question "
-            f"{question.key}, and {asked[row]:g} people were asked: {rule}."
-        )
-
-
-def _check_reach(catalog: Catalog) -> None:
-    """Refuse a question that more people were asked than gave an answer that leads to it.
-
-    Where a question's answers are not known (nobody counts as asked), as many as may have reached
-    it may have gone on from it.
-    """
-    tree = catalog.tree
-    most: dict[int, NDArray[np.float32]] = {0: catalog.asked[:, 0]}
-
-    def reached(question: Question) -> NDArray[np.float32]:
-        """Return the most people who can have been asked, (N,)."""
-        if question.index in most:
-            return most[question.index]
-        total = np.zeros(len(catalog), np.float32)
-        for parent in tree.questions:
-            leading = [a.index for a in parent.answers if a.next == question.index]
-            passes_on = not parent.is_single and parent.next == question.index
-            if not leading and not passes_on:
-                continue
-            known = catalog.asked[:, parent.index] > 0
-            through = (
-                catalog.asked[:, parent.index]
-                if passes_on
-                else catalog.votes[:, leading].sum(axis=1)
-            )
-            total += np.where(known, through, reached(parent))
-        most[question.index] = total
-        return total
-
-    for question in tree.questions[1:]:
-        allowed, asked = reached(question), catalog.asked[:, question.index]
-        # Without an answer to the first question nothing is known of who came how far.
-        wrong = (asked > allowed + 1e-3 * np.maximum(allowed, 1)) & (catalog.asked[:, 0] > 0)
-        if wrong.any():
-            row = int(np.flatnonzero(wrong)[0])
-            raise CatalogRefused(
-                f"The galaxy {shown(catalog.subject_ids[row])} has question {question.key} asked of "
-                f"{asked[row]:g} people, but at most {allowed[row]:g} gave an answer that leads to "
-                f"it: correct {asked_column(tree, question)}."
-            )
+        return column

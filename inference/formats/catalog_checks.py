@@ -45,7 +45,7 @@ def check_texts(texts: dict[str, Sequence[str]]) -> None:
             _refuse(pc.equal(pc.utf8_length(column), 0), ids, name, values, "write one")
         long = pc.greater(pc.utf8_length(column), _MAX_TEXT)
         _refuse(long, ids, name, values, f"shorten it to {_MAX_TEXT:,} characters")
-        controls = pc.match_substring_regex(column, r"\pC")
+        controls = pc.match_substring_regex(column, r"\p{Cc}")
         _refuse(controls, ids, name, values, "take the characters out that cannot be seen")
         if name == PICTURE:
             bad = pc.match_substring_regex(column, _NO_PATH)

@@ -1,4 +1,4 @@
-"""A network's predictions as a Parquet file, written as they come; docs/formats.md has the columns."""
+"""A network's predictions as a Parquet file, written as they come; see docs/formats.md."""
 
 import json
 import os
@@ -94,8 +94,8 @@ class PredictionsWriter:
         tree = self._tree
         columns: list[Any] = [list(rows.pictures), list(rows.errors)]
         for answer in tree.answers:
-            for values in (rows.fraction, rows.lower_90, rows.upper_90, rows.alpha):
-                columns.append(_nullable(values[:, answer.index]))
+            four = (rows.fraction, rows.lower_90, rows.upper_90, rows.alpha)
+            columns += [_nullable(values[:, answer.index]) for values in four]
         columns += [_nullable(rows.reached[:, question.index]) for question in tree.questions]
         columns.append(_nullable(rows.ignorance))
         embedding = np.ascontiguousarray(rows.embedding, np.float16)

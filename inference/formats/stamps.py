@@ -18,7 +18,8 @@ __all__ = ["StampsRefused", "file_sha256", "read_all_stamps", "read_stamps", "wr
 # Only this one kind of header is read, so nobody else's is ever parsed.
 _HEADER = re.compile(
     rb"\x93NUMPY\x01\x00(..)"
-    rb"\{'descr': '\|u1', 'fortran_order': False, 'shape': \((\d{1,12}), (\d{1,4}), \3, 3\), \} *\n",
+    rb"\{'descr': '\|u1', 'fortran_order': False, "
+    rb"'shape': \((\d{1,12}), (\d{1,4}), \3, 3\), \} *\n",
     re.DOTALL,
 )
 _MAX_HEADER_BYTES = 256
@@ -38,9 +39,8 @@ def write_stamps(path: Path, blocks: Iterable[NDArray[np.uint8]], *, n: int, siz
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     header = io.BytesIO()
-    write_array_header_1_0(
-        header, {"descr": "|u1", "fortran_order": False, "shape": (n, size_px, size_px, 3)}
-    )
+    shape = (int(n), int(size_px), int(size_px), 3)
+    write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
     digest = hashlib.sha256(header.getvalue())
     with whole_file(path) as file:
         file.write(header.getvalue())

@@ -68,8 +68,8 @@ class Session:
         sha256 = hashlib.sha256(content).hexdigest()
         if expected_sha256 is not None and sha256 != expected_sha256:
             raise ModelRefused(
-                f"{path.name} has the SHA-256 {sha256[:12]}, and {expected_sha256[:12]} is expected: "
-                f"the copy is incomplete or was changed, so copy the file again."
+                f"{path.name} has the SHA-256 {sha256[:12]}, and {expected_sha256[:12]} is "
+                f"expected: the copy is incomplete or was changed, so copy the file again."
             )
         asked = wanted(gpu)
         session = loaded(content, path.name, threads=threads, providers=asked)
@@ -117,7 +117,9 @@ class Session:
             parts.append([array[:size] for array in found])
             start += size
         if not parts:  # no pictures: run one to learn the shapes
-            feed = self._feed(np.zeros((1, *images.shape[1:]), np.uint8), None, None, slice(0, 0))
+            size_px = self.card.input.size_px
+            blank = np.zeros((1, size_px, size_px, 3), np.uint8)
+            feed = self._feed(blank, None, None, slice(0, 0))
             parts = [[array[:0] for array in self._session.run(list(outputs), feed)]]
         joined = [columns[0] if len(columns) == 1 else np.concatenate(columns)
                   for columns in zip(*parts, strict=True)]  # fmt: skip
@@ -224,7 +226,7 @@ def loaded(
     options.log_severity_level = 4  # what goes wrong is raised
     try:
         return onnxruntime.InferenceSession(content, options, providers=providers)
-    except Exception as error:  # the runtime raises a dozen kinds for one broken file
+    except Exception as error:  # noqa: BLE001 - the runtime raises a dozen kinds for one broken file
         words = str(error).split("\n")[0][:160]
         raise ModelRefused(
             f"{name} cannot be loaded as an ONNX model ({words}): it is damaged or no model file; "
@@ -255,7 +257,7 @@ def check_contract(session: Any, card: Card, name: str) -> None:
         expected |= {"aux": ("tensor(float)", [None, m]), "aux_mask": ("tensor(bool)", [None, m])}
     _check_tensors(inputs, expected, name, "input")
     if inputs.keys() - expected.keys():
-        extra = sorted(inputs.keys() - expected.keys())[0]
+        extra = min(inputs.keys() - expected.keys())
         raise ModelRefused(f"{name} wants an input {extra!r}, which the contract does not have.")
     outputs = {o.name: (o.type, o.shape) for o in session.get_outputs()}
     wanted_outputs: dict[str, tuple[str, list[int | None]]] = {
@@ -288,8 +290,8 @@ def _check_tensors(
         if actual_kind != kind or not fits:
             words = [("N" if e is None else "any" if e == -1 else e) for e in shape]
             raise ModelRefused(
-                f"{name} has the {what} {key!r} of {actual_kind} {actual}, and the contract and its "
-                f"card want {kind} {words}: export the model again."
+                f"{name} has the {what} {key!r} of {actual_kind} {actual}, and the contract and "
+                f"its card want {kind} {words}: export the model again."
             )
 
 

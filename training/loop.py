@@ -25,7 +25,7 @@ from training.augment import augment
 from training.config import Config
 from training.dataset import Batch, Dataset
 from training.devices import Place, placed
-from training.errors import Cancelled, TrainingDiverged
+from training.errors import Cancelled, CheckpointRefused, TrainingDiverged
 from training.loss import category_loss, vote_loss
 from training.model import Network, build
 from training.optimizer import (
@@ -120,6 +120,23 @@ def fit(
         while not training.progress.is_spent(config):
             training.run_epoch()
         return Fitted(training.best(), training.progress)
+
+
+def restored(dataset: Dataset, config: Config, checkpoints: Path) -> Fitted:
+    """Return the network of a run's newest checkpoint, without training on.
+
+    Raises:
+        CheckpointRefused: there is none, or all are damaged.
+    """
+    state, _ = checkpoint.load_newest(checkpoints)
+    if state is None:
+        raise CheckpointRefused(
+            f"There is no checkpoint in {checkpoints} yet: train the run first, with "
+            f"`python -m training run`."
+        )
+    network = build(config, dataset.tree)
+    network.load_state_dict(state.under("best"))
+    return Fitted(network.eval(), _progress(state))
 
 
 class _Training:
@@ -336,14 +353,7 @@ class _Training:
         facts = dict(state.facts)
         if facts["scaler"]:
             self.scaler.load_state_dict(facts["scaler"])
-        best_loss = facts["best_loss"]
-        self.progress = Progress(
-            epoch=state.epoch,
-            step=facts["step"],
-            best_loss=math.inf if best_loss is None else best_loss,
-            best_epoch=facts["best_epoch"],
-            history=facts["history"],
-        )
+        self.progress = _progress(state)
         self.journal.say(f"Going on after epoch {state.epoch}.")
 
     def best(self) -> Network:
@@ -351,6 +361,17 @@ class _Training:
         network = copy.deepcopy(self.average).cpu()
         network.load_state_dict(self.best_weights)
         return network.eval()
+
+
+def _progress(state: checkpoint.State) -> Progress:
+    best_loss = state.facts["best_loss"]
+    return Progress(
+        epoch=state.epoch,
+        step=state.facts["step"],
+        best_loss=math.inf if best_loss is None else best_loss,
+        best_epoch=state.facts["best_epoch"],
+        history=state.facts["history"],
+    )
 
 
 def _weights(network: nn.Module) -> dict[str, Tensor]:

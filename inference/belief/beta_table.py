@@ -58,5 +58,4 @@ def _between(
     flat = table.ravel()
     upper = flat[corner] * (1 - right) + flat[corner + 1] * right
     lower = flat[corner + _POINTS] * (1 - right) + flat[corner + _POINTS + 1] * right
-    value: NDArray[np.float32] = upper * (1 - down) + lower * down
-    return value
+    return np.asarray(upper * (1 - down) + lower * down, np.float32)

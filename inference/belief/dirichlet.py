@@ -85,7 +85,7 @@ def fractions(alpha: Array, tree: Tree) -> NDArray[np.float64]:
 def variances(alpha: Array, tree: Tree) -> NDArray[np.float64]:
     """Return the variance of each share, (N, K): that of Beta(alpha, total - alpha)."""
     total = strengths(alpha, tree)
-    share = np.array(alpha, np.float64) / total
+    share: NDArray[np.float64] = np.array(alpha, np.float64) / total
     return share * (1 - share) / (total + 1)
 
 

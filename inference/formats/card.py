@@ -5,24 +5,44 @@ docs/formats.md describes every key.
 """
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.errors import InferenceError, TreeRefused, shown
+from inference.errors import TreeRefused, shown
+from inference.formats.card_parts import (
+    MAX_SEED,
+    Calibration,
+    CardRefused,
+    InputSpec,
+    Masks,
+    is_positive,
+)
 from inference.formats.fields import Fields
 from inference.formats.golden import N_GOLDEN, Golden
 from inference.formats.strict_json import read_object
 from inference.formats.tree import Tree
 
+__all__ = [
+    "CONTRACT",
+    "EMBEDDING_SIZE",
+    "Calibration",
+    "Card",
+    "CardRefused",
+    "InputSpec",
+    "Masks",
+]
+
 CONTRACT = "1"
 EMBEDDING_SIZE = 128
 _MAX_BYTES = 4_000_000
+_MAX_NAME, _MAX_SENTENCES, _MAX_AUX = 200, 20_000, 200
 _PRECISIONS = ("float32", "float16")
+_NORM = "in the graph"
 _KEYS = (
     "gz.contract",
     "gz.model_id",
@@ -38,46 +58,6 @@ _KEYS = (
     "gz.golden",
     "gz.licence",
 )
-
-
-class CardRefused(InferenceError):
-    """The metadata of a model file that is no card, or one that contradicts itself."""
-
-
-@dataclass(frozen=True)
-class InputSpec:
-    """How a picture becomes what a network sees: RGB, Lanczos, a square around the center."""
-
-    size_px: int
-    crop: float = 1.0  # share of the picture's short side that is kept, (0, 1]
-
-    def __post_init__(self) -> None:
-        if not 16 <= self.size_px <= 1024 or not 0 < self.crop <= 1:
-            raise CardRefused(
-                f"The input is {self.size_px} px with a crop of {self.crop}. Use 16 to 1024 px and "
-                f"a crop above 0 and up to 1."
-            )
-
-
-@dataclass(frozen=True)
-class Masks:
-    """The fixed dropout masks of the head that give `alpha_mc` its samples."""
-
-    samples: int
-    dropout: float
-    seed: int
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """How much the concentrations of each question are worth in real votes.
-
-    alpha times a question's scale has intervals that cover what people said; 1 where not fitted.
-    """
-
-    scales: Mapping[str, float]  # by the question's key, > 0
-    set_sha256: str  # of the galaxies and votes it was fitted on
-    n_subjects: int
 
 
 @dataclass(frozen=True)
@@ -100,44 +80,39 @@ class Card:
     training_data: str = ""  # sentences: whose votes and pictures, their licenses
 
     def to_metadata(self) -> dict[str, str]:
-        """Return the card as the texts of a model file's metadata."""
-        calibration = self.calibration and {
-            "scales": dict(self.calibration.scales),
-            "set_sha256": self.calibration.set_sha256,
-            "n_subjects": self.calibration.n_subjects,
-        }
-        values: dict[str, Any] = {
+        """Return the card as the texts of a model file's metadata; equal cards, equal texts.
+
+        Raises:
+            CardRefused: `from_metadata` would not read it.
+        """
+        self._check()
+        objects: dict[str, Mapping[str, Any] | None] = {
             "gz.schema": {"sha256": self.tree.sha256, "tree": json.loads(self.tree.to_json())},
             "gz.input": {
                 "size_px": self.input.size_px,
-                "crop": self.input.crop,
+                "crop": float(self.input.crop),
                 "color": "rgb",
                 "resampling": "lanczos",
                 "precision": self.precision,
                 "aux": list(self.aux_names),
             },
-            "gz.mc": {
-                "samples": self.masks.samples,
-                "dropout": self.masks.dropout,
-                "seed": self.masks.seed,
-            },
+            "gz.mc": self.masks.values(),
             "gz.cam": {"exact": self.cam_exact},
-            "gz.calibration": calibration or None,
-            "gz.lineage": dict(self.lineage),
-            "gz.metrics": dict(self.metrics),
-            "gz.golden": {"seed": self.golden.seed, "alpha": [list(r) for r in self.golden.alpha]},
+            "gz.calibration": None if self.calibration is None else self.calibration.values(),
+            "gz.lineage": self.lineage,
+            "gz.metrics": self.metrics,
+            "gz.golden": {"seed": self.golden.seed, "alpha": self.golden.alpha},
         }
         texts = {
             "gz.contract": CONTRACT,
             "gz.model_id": self.model_id,
             "gz.created": self.created_at,
+            "gz.norm": _NORM,
             "gz.alpha": self.alpha_form,
             "gz.licence": self.training_data,
         }
-        written = {k: json.dumps(v, allow_nan=False, sort_keys=True) for k, v in values.items()}
-        # The tree keeps the order of its fields, which is that of the canonical file.
-        written["gz.schema"] = json.dumps(values["gz.schema"], ensure_ascii=False)
-        return dict(sorted((texts | written).items()))
+        texts |= {key: _written(key, values) for key, values in objects.items()}
+        return dict(sorted(texts.items()))
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> Self:
@@ -147,31 +122,30 @@ class Card:
             CardRefused: one sentence with the key, the value and the remedy.
         """
         _check_keys(metadata)
-        tree = _tree(_object(metadata, "gz.schema"))
-        aux, precision, spec = _input(_object(metadata, "gz.input"))
-        masks = Fields("The card's gz.mc", _object(metadata, "gz.mc"), CardRefused)
-        return cls(
+        spec = _fields(metadata, "gz.input")
+        spec.choice("color", "rgb")
+        spec.choice("resampling", "lanczos")
+        has_calibration = metadata["gz.calibration"] != "null"
+        card = cls(
             model_id=metadata["gz.model_id"],
             created_at=metadata["gz.created"],
-            tree=tree,
-            input=spec,
+            tree=_tree(_fields(metadata, "gz.schema")),
+            input=InputSpec.read(spec),
             alpha_form=metadata["gz.alpha"],
-            masks=Masks(
-                samples=masks.count("samples", least=1, most=256),
-                dropout=_number(masks, "dropout", least=0, most=0.95),
-                seed=masks.count("seed", least=0, most=2**63),
-            ),
-            golden=_golden(_object(metadata, "gz.golden"), tree),
-            cam_exact=Fields("The card's gz.cam", _object(metadata, "gz.cam"), CardRefused).flag(
-                "exact"
-            ),
-            calibration=_calibration(metadata["gz.calibration"], tree),
-            aux_names=aux,
-            precision=precision,
-            lineage=_object(metadata, "gz.lineage"),
-            metrics=_object(metadata, "gz.metrics"),
+            masks=Masks.read(_fields(metadata, "gz.mc")),
+            golden=_golden(_fields(metadata, "gz.golden")),
+            cam_exact=_fields(metadata, "gz.cam").flag("exact"),
+            calibration=Calibration.read(_fields(metadata, "gz.calibration"))
+            if has_calibration
+            else None,
+            aux_names=spec.texts("aux", longest=_MAX_NAME, most=_MAX_AUX),
+            precision=spec.choice("precision", *_PRECISIONS),
+            lineage=_fields(metadata, "gz.lineage").values,
+            metrics=_fields(metadata, "gz.metrics").values,
             training_data=metadata["gz.licence"],
         )
+        card._check()
+        return card
 
     def kappa(self) -> NDArray[np.float64]:
         """Return the calibration of each answer's question over the axis, (K,); 1 without one."""
@@ -179,99 +153,118 @@ class Card:
         keys = [self.tree.questions[answer.question].key for answer in self.tree.answers]
         return np.array([scales.get(key, 1.0) for key in keys], dtype=np.float64)
 
+    def _check(self) -> None:
+        """Refuse what the parts cannot know of each other."""
+        texts = {
+            "model_id": self.model_id,
+            "created_at": self.created_at,
+            "alpha_form": self.alpha_form,
+            "training_data": self.training_data,
+            "precision": self.precision,
+            "aux_names": self.aux_names,
+        }
+        fields = Fields("The card", texts, CardRefused)
+        for name in ("model_id", "created_at", "alpha_form"):
+            fields.text(name, longest=_MAX_NAME)
+        fields.text("training_data", longest=_MAX_SENTENCES, default="", lines=True)
+        fields.choice("precision", *_PRECISIONS)
+        fields.texts("aux_names", longest=_MAX_NAME, most=_MAX_AUX)
+        if not _is_utc(self.created_at):
+            raise fields.error(
+                f"has the created_at {shown(self.created_at)}. Write a moment in UTC such as "
+                f"2026-01-31T12:00:00+00:00."
+            )
+        self._check_calibration()
+        self._check_golden()
+
+    def _check_calibration(self) -> None:
+        keys = {question.key for question in self.tree.questions}
+        for key in self.calibration.scales if self.calibration else ():
+            if key not in keys:
+                raise CardRefused(
+                    f"The calibration scales {shown(key)}, which is no question of the tree "
+                    f'"{self.tree.key}". Calibrate on votes of this tree.'
+                )
+
+    def _check_golden(self) -> None:
+        rows = self.golden.alpha
+        fits = len(rows) == N_GOLDEN and all(len(row) == self.tree.n_answers for row in rows)
+        if not fits or not all(is_positive(value) for row in rows for value in row):
+            raise CardRefused(
+                f"The golden outputs of the card are not {N_GOLDEN} rows of {self.tree.n_answers} "
+                f"numbers above 0, one an answer of its tree. Export the model again."
+            )
+
+
+def _written(key: str, values: Mapping[str, Any] | None) -> str:
+    try:
+        return json.dumps(values, allow_nan=False, sort_keys=True)
+    except (TypeError, ValueError) as error:
+        raise CardRefused(
+            f"The card's {key} cannot be written as JSON ({error}). Give it finite numbers, texts, "
+            f"lists and objects only."
+        ) from None
+
 
 def _check_keys(metadata: Mapping[str, str]) -> None:
     missing = [key for key in _KEYS if key not in metadata]
     if missing:
         raise CardRefused(
-            f"The model file's metadata lack {missing[0]}: export the model with "
+            f"The model file's metadata lack {missing[0]}. Export the model with "
             f"`python -m training export`, which writes the card."
         )
     if metadata["gz.contract"] != CONTRACT:
         raise CardRefused(
             f"The model file follows contract {shown(metadata['gz.contract'])}, and this software "
-            f"knows {CONTRACT}: update the software, or export the model again."
+            f"knows {CONTRACT}. Update the software, or export the model again."
+        )
+    if metadata.get("gz.norm", _NORM) != _NORM:
+        raise CardRefused(
+            f"The card's gz.norm is {shown(metadata['gz.norm'])}. Put the normalization into the "
+            f'graph, and write "{_NORM}".'
         )
 
 
-def _object(metadata: Mapping[str, str], key: str) -> Mapping[str, Any]:
+def _fields(metadata: Mapping[str, str], key: str) -> Fields:
     try:
-        return read_object(metadata[key], refused=CardRefused, max_bytes=_MAX_BYTES)
+        values = read_object(metadata[key], refused=CardRefused, max_bytes=_MAX_BYTES)
     except CardRefused as refusal:
         raise CardRefused(f"The card's {key} cannot be read. {refusal}") from None
-
-
-def _tree(values: Mapping[str, Any]) -> Tree:
-    fields = Fields("The card's gz.schema", values, CardRefused)
+    fields = Fields(f"The card's {key}", values, CardRefused)
     try:
-        tree = Tree.parse(values.get("tree", {}))
+        json.dumps(values, allow_nan=False)  # a number such as 1e999 is read as infinite
+    except (ValueError, RecursionError):
+        raise fields.error("holds a number too large or a nest too deep. Flatten it.") from None
+    return fields
+
+
+def _tree(fields: Fields) -> Tree:
+    document, sha256 = fields.values.get("tree"), fields.values.get("sha256")
+    try:
+        tree = Tree.parse(document if isinstance(document, Mapping) else {})
     except TreeRefused as refusal:
         raise fields.error(f"holds no decision tree. {refusal}") from None
-    if values.get("sha256") != tree.sha256:
+    if sha256 != tree.sha256:
         raise fields.error(
-            f"names the tree {shown(values.get('sha256'))}, but holds {tree.sha256[:12]}. Export "
-            f"the model again."
+            f"names the tree {shown(sha256)}, but holds {tree.sha256[:12]}. Export the model again."
         )
     return tree
 
 
-def _input(values: Mapping[str, Any]) -> tuple[tuple[str, ...], str, InputSpec]:
-    fields = Fields("The card's gz.input", values, CardRefused)
-    fields.choice("color", "rgb")
-    fields.choice("resampling", "lanczos")
-    spec = InputSpec(
-        size_px=fields.count("size_px", least=16, most=1024),
-        crop=_number(fields, "crop", least=0, most=1),
-    )
-    return (
-        fields.texts("aux", longest=60, most=200),
-        fields.choice("precision", *_PRECISIONS),
-        spec,
+def _golden(fields: Fields) -> Golden:
+    rows = fields.values.get("alpha")
+    if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+        raise fields.error(f"has the alpha {shown(rows)}. Export the model again.")
+    if not all(is_positive(value) for row in rows for value in row):
+        raise fields.error("has an alpha that is no number above 0. Export the model again.")
+    return Golden(
+        seed=fields.count("seed", least=0, most=MAX_SEED),
+        alpha=tuple(tuple(float(value) for value in row) for row in rows),
     )
 
 
-def _golden(values: Mapping[str, Any], tree: Tree) -> Golden:
-    fields = Fields("The card's gz.golden", values, CardRefused)
-    rows = values.get("alpha")
-    if (
-        not isinstance(rows, list)
-        or len(rows) != N_GOLDEN
-        or not all(isinstance(row, list) and len(row) == tree.n_answers for row in rows)
-        or not all(_is_positive(value) for row in rows for value in row)
-    ):
-        raise fields.error(
-            f"holds no {N_GOLDEN} rows of {tree.n_answers} numbers above 0. Export the model again."
-        )
-    alpha = tuple(tuple(float(value) for value in row) for row in rows)
-    return Golden(seed=fields.count("seed", least=0, most=2**63), alpha=alpha)
-
-
-def _calibration(text: str, tree: Tree) -> Calibration | None:
-    if text == "null":
-        return None
-    values = read_object(text, refused=CardRefused, max_bytes=_MAX_BYTES)
-    fields = Fields("The card's gz.calibration", values, CardRefused)
-    scales = values.get("scales")
-    keys = {question.key for question in tree.questions}
-    if not isinstance(scales, Mapping) or not set(scales) <= keys:
-        raise fields.error("does not name its scales by questions of the tree. Export again.")
-    for key, value in scales.items():
-        if not _is_positive(value):
-            raise fields.error(f"scales {key} by {shown(value)}. Use a number above 0.")
-    return Calibration(
-        scales={key: float(value) for key, value in scales.items()},
-        set_sha256=fields.text("set_sha256", longest=64),
-        n_subjects=fields.count("n_subjects", least=0, most=10**12),
-    )
-
-
-def _number(fields: Fields, name: str, *, least: float, most: float) -> float:
-    value = fields.values.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-        raise fields.error(f"has the {name} {shown(value)}. Write a number {least} to {most}.")
-    return float(value)
-
-
-def _is_positive(value: object) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and math.isfinite(value) and value > 0  # type: ignore[operator]
+def _is_utc(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).utcoffset() == timedelta(0)
+    except ValueError:
+        return False

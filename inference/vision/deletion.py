@@ -111,4 +111,5 @@ def deletion_test(
 
 def _off_center(cells: int) -> NDArray[np.float64]:
     offset = np.arange(cells) - (cells - 1) / 2
-    return np.hypot(offset[:, None], offset).round(9).ravel()
+    distance: NDArray[np.float64] = np.hypot(offset[:, None], offset)
+    return distance.round(9).ravel()  # equal distances shall be equal

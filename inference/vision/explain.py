@@ -173,7 +173,8 @@ def _rise(probe: _Probe, rng: np.random.Generator, n_masks: int, cells: int) -> 
         weighted += np.tensordot(fractions, masks, axes=1)
     covariance = weighted / n_masks - seen * total / n_masks**2
     variance = squared / n_masks - np.square(seen / n_masks)
-    return covariance / variance.clip(min=1e-6)
+    slope: NDArray[np.float64] = covariance / variance.clip(min=1e-6)
+    return slope
 
 
 def _occlusion(probe: _Probe, cells: int) -> NDArray[np.float64]:
@@ -181,8 +182,7 @@ def _occlusion(probe: _Probe, cells: int) -> NDArray[np.float64]:
     kept = ~np.eye(cells * cells, dtype=np.bool_).reshape(-1, cells, cells)
     found = probe.of_cells(np.concatenate([np.ones((1, cells, cells), np.bool_), kept]))
     falls = (found[0] - found[1:]).reshape(cells, cells)
-    blocks: NDArray[np.float64] = falls[_blocks(cells, probe.size_px)]
-    return blocks
+    return pixels_of_cells(falls, probe.size_px)
 
 
 def _class_activation(probe: _Probe) -> NDArray[np.float64]:

@@ -24,7 +24,8 @@ def sky_of(stamp: NDArray[np.uint8]) -> NDArray[np.uint8]:
     width = max(1, size_px // _BORDER_SHARE)
     is_border = np.ones((size_px, size_px), np.bool_)
     is_border[width : size_px - width, width : size_px - width] = False
-    return np.rint(np.median(stamp[is_border], axis=0)).astype(np.uint8)
+    sky: NDArray[np.uint8] = np.rint(np.median(stamp[is_border], axis=0)).astype(np.uint8)
+    return sky
 
 
 def hidden(stamp: NDArray[np.uint8], kept: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -62,7 +63,7 @@ def rise_masks(
 
 
 def pixels_of_cells(cells: NDArray[Any], size_px: int) -> NDArray[Any]:
-    """Return each cell's value at all its pixels: (..., cells, cells) to (..., size_px, size_px)."""
+    """Return each cell's value at all its pixels, (..., S, S), from (..., cells, cells)."""
     index = _cell_of_pixel(cells.shape[-1], size_px)
     return cells[..., index[:, None], index]
 

@@ -1,0 +1,1 @@
+"""What `python -m inference` does: pixels, belief and files together."""

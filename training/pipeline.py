@@ -1,0 +1,163 @@
+"""From a run directory to a model file with its report: learn, judge, export, tell."""
+
+import os
+import platform
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from inference.errors import InferenceError
+from inference.formats.card import Card, Masks
+from inference.formats.golden import Golden
+from inference.formats.run import CANCELLED, DONE, FAILED, Request, Result, RunFolder, now
+from inference.formats.split import TRAIN
+from training import checkpoint
+from training.adapt import judged_adaptation, with_statistics_of
+from training.config import Config
+from training.dataset import Dataset, from_run
+from training.energy import EnergyMeter
+from training.errors import Cancelled
+from training.evaluate import Evaluation, evaluate
+from training.export_onnx import export, fit_projection, pooled_features
+from training.journal import RunJournal
+from training.loop import Journal, fit
+from training.model import Network
+from training.report import write_report
+
+_PROJECTED = 4096  # galaxies that the embedding's axes are found from
+_COMPARED = 64  # galaxies by which the file is compared with the network
+Wrapped = Callable[[RunJournal, int], Journal]
+
+
+def train_run(run: RunFolder, worker: str, *, wrapped: Wrapped = lambda inner, _: inner) -> Result:
+    """Train a run directory that this worker holds, and write its result.
+
+    Args:
+        wrapped: puts another journal around the run's own, such as one with a progress bar.
+
+    Raises:
+        InferenceError: the run failed or was cancelled; its result says the same sentence.
+    """
+    journal = RunJournal(run, worker)
+    try:
+        result = _trained(run, journal, wrapped)
+    except Cancelled as cancelled:
+        if journal.holds_claim() and run.is_cancelled():
+            run.write_result(Result(CANCELLED, now(), error=str(cancelled)))
+        raise
+    except InferenceError as refusal:
+        run.say(str(refusal))
+        run.write_result(Result(FAILED, now(), error=str(refusal)))
+        raise
+    if not journal.holds_claim():
+        raise Cancelled(
+            f"The run {run.path.name} was taken over by {run.claimed_by()} meanwhile: what this "
+            f"process made is left out."
+        )
+    run.write_result(result)
+    return result
+
+
+def _trained(run: RunFolder, journal: RunJournal, wrapped: Wrapped) -> Result:
+    request, config, dataset = opened(run)
+    outer = wrapped(journal, config.epochs)
+    unlabeled = run.open_unlabeled(config.input) if config.adapt != "none" else None
+    gpu = torch.cuda.is_available()
+    with EnergyMeter(run.path / "energy.json", gpu=gpu) as meter:
+        fitted = fit(dataset, config, outer, checkpoints=run.checkpoints, unlabeled=unlabeled)
+        if not is_first():  # of several processes one tells
+            return Result(DONE, now())
+        network, notes = _adapted(fitted.network, config, dataset, unlabeled)
+        evaluation = evaluate(network, dataset)
+        energy = meter.energy.to_json()
+    facts = lineage(request, config, dataset, fitted.progress.epoch) | {"energy": energy} | notes
+    card = make_card(request, config, dataset, evaluation, facts)
+    sha256 = export_dataset(network, card, dataset, run.model_path)
+    checkpoint.save_weights(
+        run.path / "weights.safetensors", network.state_dict(), {"tree": dataset.tree.to_json()}
+    )
+    write_report(
+        run.path / "report",
+        evaluation,
+        card=card,
+        config=config,
+        history=fitted.progress.history,
+        model_sha256=sha256,
+    )
+    outer.say(f"Done: {run.model_path}, {sha256[:12]}.")
+    return Result(DONE, now(), model_sha256=sha256, metrics=evaluation.headline())
+
+
+def opened(run: RunFolder) -> tuple[Request, Config, Dataset]:
+    """Return what a run directory asks for, all checked."""
+    request = run.read_request()
+    config = Config.parse(request.config)
+    return request, config, from_run(run, config)
+
+
+def export_dataset(
+    network: Network, card: Card, dataset: Dataset, path: Path, *, half: bool = False
+) -> str:
+    """Export a network with the embedding that the data set gives it; return the SHA-256."""
+    places = dataset.part(TRAIN)[:_PROJECTED]
+    projection = fit_projection(pooled_features(network, dataset.images[places]))
+    images = np.ascontiguousarray(dataset.images[places[:_COMPARED]])
+    return export(network, card, projection, path, images=images, half=half)
+
+
+def make_card(
+    request: Request,
+    config: Config,
+    dataset: Dataset,
+    evaluation: Evaluation,
+    facts: Mapping[str, Any],
+) -> Card:
+    """Return the card, but for what only the export can know."""
+    return Card(
+        model_id=f"{dataset.tree.key}-{request.run_id[:8]}",
+        created_at=request.created_at,
+        tree=dataset.tree,
+        input=config.input,
+        alpha_form=config.head if config.head != "dirichlet" else config.alpha_form,
+        masks=Masks(config.masks, config.dropout, seed=config.seed + 1),
+        golden=Golden(0, ()),
+        calibration=evaluation.calibration,
+        aux_names=config.aux,
+        lineage=facts,
+        metrics=evaluation.headline(),
+        training_data=request.training_data,
+    )
+
+
+def lineage(request: Request, config: Config, dataset: Dataset, epochs: int) -> dict[str, Any]:
+    """Return where a network comes from: what made it can be found again."""
+    return {
+        "parent_sha256": request.parent_sha256,
+        "catalog_sha256": request.catalog_sha256,
+        "stamps_sha256": request.stamps_sha256,
+        "config": config.to_json(),
+        "epochs": epochs,
+        "galaxies": {str(s): int((dataset.splits == s).sum()) for s in np.unique(dataset.splits)},
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def is_first() -> bool:
+    """Return whether this is the process that writes files, of those that torchrun started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _adapted(
+    network: Network, config: Config, dataset: Dataset, unlabeled: Any
+) -> tuple[Network, dict[str, Any]]:
+    """Return the network for the second survey, and what adapting did to galaxies held out."""
+    if config.adapt == "none" or unlabeled is None:
+        return network, {}
+    if config.adapt == "statistics":
+        notes = {"adaptation": judged_adaptation(network, dataset)}
+        return with_statistics_of(network, unlabeled), notes
+    return network, {}

@@ -1,129 +1,59 @@
-"""A trained network to one ONNX file: graph, weights and card; the same bytes each time.
+"""A trained network to one ONNX file: graph, weights and card; the same bytes each time."""
 
-What the file computes beyond the network: T samples from fixed dropout masks of the head, in one
-matrix product; a projected embedding of unit length; and where it is exact, class activation.
-"""
-
+import copy
+import hashlib
 import logging
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from onnx import ModelProto
 
-from inference.formats.card import EMBEDDING_SIZE, Card, Masks
+from inference.errors import InferenceError
+from inference.formats.atomic import whole_file
+from inference.formats.card import Card, Masks
 from inference.formats.golden import Golden, golden_images, rounded
-from inference.formats.stamps import file_sha256
+from inference.vision.model_file import MAX_MODEL_BYTES
 from inference.vision.providers import CPU
-from inference.vision.session import ALPHA, ALPHA_MC, CAM, EMBEDDING, FEATURES, POOLED, loaded
+from inference.vision.session import ALPHA, loaded
 from training.half import to_half
 from training.model import Network
-from training.parity import check_parity
+from training.parity import check_content
+from training.served import Projection, Served, output_names
 
 _OPSET = 20
 _GOLDEN_SEED = 1
 
 
-@dataclass(frozen=True, eq=False)
-class Projection:
-    """From what the head sees, (n, C), to 128 numbers."""
-
-    mean: NDArray[np.float32]  # (C,)
-    matrix: NDArray[np.float32]  # (C, 128), zero beyond C columns
+class ExportRefused(InferenceError):
+    """A network that cannot become a model file."""
 
 
-def fit_projection(pooled: NDArray[np.float32]) -> Projection:
-    """Return the principal axes of features (n, C), the widest first, each sign fixed.
+def draft_card(network: Network, *, model_id: str, created_at: str) -> Card:
+    """Return what a network's card says before calibration, metrics and lineage are known.
 
-    Axes along which the features do not vary are left out: they would be noise.
+    Args:
+        created_at: when the training ended, ISO 8601 UTC.
     """
-    values = pooled.astype(np.float64)
-    mean = values.mean(0)
-    _, spread, axes = np.linalg.svd(values - mean, full_matrices=False)
-    kept = min(EMBEDDING_SIZE, int((spread > spread[:1] * 1e-6).sum()))
-    axes = axes[:kept]
-    largest = np.abs(axes).argmax(axis=1)
-    axes = axes * np.where(axes[np.arange(kept), largest] < 0, -1.0, 1.0)[:, None]
-    matrix = np.zeros((values.shape[1], EMBEDDING_SIZE))
-    matrix[:, :kept] = axes.T
-    return Projection(mean.astype(np.float32), matrix.astype(np.float32))
-
-
-def pooled_features(
-    network: Network, images: NDArray[np.uint8], batch_size: int = 256
-) -> NDArray[np.float32]:
-    """Return what the neck makes of pictures uint8 (n, S, S, 3): (n, C)."""
-    network.eval()
-    found = []
-    with torch.inference_mode():
-        for start in range(0, len(images), batch_size):
-            block = torch.from_numpy(np.ascontiguousarray(images[start : start + batch_size]))
-            found.append(network.neck(network.features(network.unit(block)).float()).numpy())
-    return np.concatenate(found)
-
-
-class Served(nn.Module):
-    """The network as the model file serves it."""
-
-    masks: Tensor
-    mean: Tensor
-    matrix: Tensor
-
-    def __init__(self, network: Network, masks: Masks, projection: Projection) -> None:
-        super().__init__()
-        self.network, self.dropout = network, masks.dropout
-        self.register_buffer("masks", _drawn_masks(network.head.in_features, masks))
-        self.register_buffer("mean", torch.from_numpy(projection.mean))
-        self.register_buffer("matrix", torch.from_numpy(projection.matrix))
-
-    def forward(
-        self, images: Tensor, aux: Tensor | None = None, aux_mask: Tensor | None = None
-    ) -> tuple[Tensor, ...]:
-        """Return the outputs of the contract in their order."""
-        network = self.network
-        features = network.features(network.unit(images))
-        pooled = network.neck(features)
-        summary = pooled
-        if network.aux is not None:
-            summary = torch.cat([pooled, network.aux(aux, aux_mask)], 1)
-        head = network.head
-        logits = nn.functional.linear(summary, head.weight, head.bias)
-        products = (summary @ self._masked_weights()).unflatten(1, (len(self.masks), -1))
-        projected = (pooled - self.mean) @ self.matrix
-        length = projected.square().sum(1, keepdim=True).sqrt().clamp(min=1e-6)
-        outputs = (
-            network.alpha_of(logits),
-            network.alpha_of(products + head.bias),
-            projected / length,
-            pooled,
-            features,
-        )
-        if not network.cam_exact:
-            return outputs
-        kernel = head.weight[:, :, None, None]
-        return (*outputs, nn.functional.conv2d(features, kernel))
-
-    def _masked_weights(self) -> Tensor:
-        """Return the head's weights under each mask side by side, (C, T * K).
-
-        The runtime computes it once, when it loads the file; stored it would be a fifth of it.
-        """
-        kept = self.masks.float() / max(1 - self.dropout, 1e-6)  # (T, C)
-        stacked = self.network.head.weight.t()[:, None, :] * kept.t()[:, :, None]
-        return stacked.flatten(1)
-
-
-def output_names(network: Network) -> list[str]:
-    """Return the outputs in the order of the contract."""
-    names = [ALPHA, ALPHA_MC, EMBEDDING, POOLED, FEATURES]
-    return [*names, CAM] if network.cam_exact else names
+    config = network.config
+    return Card(
+        model_id=model_id,
+        created_at=created_at,
+        tree=network.tree,
+        input=config.input,
+        alpha_form=config.alpha_form if config.head == "dirichlet" else config.head,
+        masks=Masks(config.masks, config.dropout, config.seed),
+        golden=Golden(_GOLDEN_SEED, ()),
+        cam_exact=network.cam_exact,
+        aux_names=config.aux,
+    )
 
 
 def export(
@@ -137,47 +67,62 @@ def export(
 ) -> str:
     """Write a model file and return its SHA-256.
 
-    The file is compared with PyTorch before it has its name.
+    The file is compared with PyTorch before it is written; the network stays as it is.
 
     Args:
-        card: without golden outputs, which are measured here.
+        card: as `draft_card` makes it; what it says of graph and golden outputs is written anew.
         images: real stamps for the comparison, uint8 (n, S, S, 3); 64 are enough.
-        half: weights and convolutions in 16 bits, for GPUs.
+        half: the trunk in 16 bits, for GPUs.
 
     Raises:
-        ParityFailed: the file and PyTorch disagree; nothing is written then.
+        ExportRefused: the network is too large to be served, or answers with no numbers.
+        ParityFailed: the file and PyTorch disagree. Nothing is written in either case.
     """
-    network = network.cpu().eval()
+    n_bytes = sum(p.numel() for p in network.parameters()) * (2 if half else 4)
+    _check_size(n_bytes, network)
+    network = copy.deepcopy(network).cpu().float().eval()
     model = _traced(Served(network, card.masks, projection).eval(), network)
     _forget_sources(model)
     if half:
         model = to_half(model)
-    card = replace(card, precision="float16" if half else "float32", cam_exact=network.cam_exact)
-    card = replace(card, golden=_golden(model, card))
-    _write_card(model, card)
+        _forget_sources(model)
+    _write_card(model, _completed(card, network, model, half=half))
     onnx.checker.check_model(model, full_check=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(model.SerializeToString(deterministic=True))
-        check_parity(network, temporary, images)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return file_sha256(path)
+    content: bytes = model.SerializeToString(deterministic=True)
+    _check_size(len(content), network)
+    check_content(network, content, path.name, images, projection=projection)
+    with whole_file(path) as file:
+        file.write(content)
+    return hashlib.sha256(content).hexdigest()
 
 
-def _drawn_masks(n_inputs: int, masks: Masks) -> Tensor:
-    """Return which inputs of the head each mask keeps, uint8 (T, C); none keeps nothing."""
-    generator = torch.Generator().manual_seed(masks.seed)
-    kept = torch.rand(masks.samples, n_inputs, generator=generator) >= masks.dropout
-    kept[~kept.any(1)] = True
-    return kept.to(torch.uint8)
+def _check_size(n_bytes: int, network: Network) -> None:
+    if n_bytes > MAX_MODEL_BYTES:
+        raise ExportRefused(
+            f"A model file of {network.config.architecture} has {n_bytes:,} bytes, and at most "
+            f"{MAX_MODEL_BYTES:,} are served: train a smaller architecture."
+        )
 
 
-def _traced(served: Served, network: Network) -> onnx.ModelProto:
+def _completed(card: Card, network: Network, model: ModelProto, *, half: bool) -> Card:
+    """Return the card with what network and graph say of themselves, golden outputs included."""
+    drawn = draft_card(network, model_id=card.model_id, created_at=card.created_at)
+    card = replace(
+        card,
+        tree=drawn.tree,
+        input=drawn.input,
+        alpha_form=drawn.alpha_form,
+        cam_exact=drawn.cam_exact,
+        aux_names=drawn.aux_names,
+        precision="float16" if half else "float32",
+    )
+    return replace(card, golden=_golden(model, card))
+
+
+def _traced(served: Served, network: Network) -> ModelProto:
     size_px, n_aux = network.config.size_px, len(network.config.aux)
     rows = torch.export.Dim("N", min=1)
-    inputs: tuple[Tensor, ...] = (torch.zeros(2, size_px, size_px, 3, dtype=torch.uint8),)
+    inputs: tuple[torch.Tensor, ...] = (torch.zeros(2, size_px, size_px, 3, dtype=torch.uint8),)
     shapes: dict[str, dict[int, object]] = {"images": {0: rows}}
     if n_aux:
         inputs += (torch.zeros(2, n_aux), torch.ones(2, n_aux, dtype=torch.bool))
@@ -214,30 +159,17 @@ def _quiet() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def _forget_sources(model: onnx.ModelProto) -> None:
+def _forget_sources(model: ModelProto) -> None:
     """Take out what the exporter notes of the source code: paths, lines, stacks."""
-    del model.metadata_props[:]
-    model.doc_string = ""
-    for function in model.functions:
-        _forget(function)
-        for node in function.node:
-            _forget(node)
     graph = model.graph
-    _forget(graph)
-    for part in (graph.node, graph.initializer, graph.input, graph.output, graph.value_info):
-        for item in part:
-            _forget(item)
     del graph.value_info[:]  # shapes in between, which the runtime infers again
+    parts: list[Any] = [model, graph, *graph.node, *graph.initializer]
+    for part in (*parts, *graph.input, *graph.output):
+        del part.metadata_props[:]
+        part.doc_string = ""
 
 
-def _forget(item: object) -> None:
-    if hasattr(item, "metadata_props"):
-        del item.metadata_props[:]
-    if hasattr(item, "doc_string"):
-        item.doc_string = ""
-
-
-def _golden(model: onnx.ModelProto, card: Card) -> Golden:
+def _golden(model: ModelProto, card: Card) -> Golden:
     """Return what the file says of its golden pictures, in ONNX Runtime on the processor."""
     session = loaded(model.SerializeToString(), "the new model", threads=1, providers=[(CPU, {})])
     feed = {"images": golden_images(_GOLDEN_SEED, card.input.size_px)}
@@ -245,10 +177,16 @@ def _golden(model: onnx.ModelProto, card: Card) -> Golden:
         n = len(feed["images"])
         feed |= {"aux": np.zeros((n, n_aux), np.float32), "aux_mask": np.zeros((n, n_aux), bool)}
     (alpha,) = session.run([ALPHA], feed)
+    if not (np.isfinite(alpha).all() and (alpha > 0).all()):
+        raise ExportRefused(
+            f"The network {card.model_id} answers with concentrations such as "
+            f"{alpha[~((alpha > 0) & np.isfinite(alpha))][0]} in {card.precision}: export an "
+            f"earlier checkpoint, or train again with a lower learning_rate."
+        )
     return Golden(_GOLDEN_SEED, rounded(alpha))
 
 
-def _write_card(model: onnx.ModelProto, card: Card) -> None:
+def _write_card(model: ModelProto, card: Card) -> None:
     for key, text in card.to_metadata().items():
         entry = model.metadata_props.add()
         entry.key, entry.value = key, text

@@ -2,47 +2,107 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from inference.belief.dirichlet import fractions
 from inference.errors import InferenceError
-from inference.vision.session import ALPHA, Session
+from inference.formats.card import EMBEDDING_SIZE
+from inference.formats.tree import Tree
+from inference.vision.providers import CPU
+from inference.vision.session import (
+    ALPHA,
+    ALPHA_MC,
+    EMBEDDING,
+    card_of,
+    check_contract,
+    loaded,
+    read_model,
+)
 from training.model import Network
+from training.served import Projection, Served, output_names
 
 BATCHES = (1, 7, 64)
+N_REAL = 64
 ALPHA_TOLERANCE = 1e-3  # of concentrations, relative above 1
 FRACTION_TOLERANCE = 5e-3  # of vote fractions, in 16 bits
+EMBEDDING_TOLERANCE = {"float32": 1e-3, "float16": 2e-2}  # of its direction, radians
+
+Arrays = dict[str, NDArray[Any]]
 
 
 class ParityFailed(InferenceError):
     """A model file says something else than the network it was made from."""
 
 
-def check_parity(network: Network, path: Path, images: NDArray[np.uint8]) -> float:
-    """Return the largest deviation, in units of what is tolerated, over real and hostile pictures.
+def check_parity(
+    network: Network,
+    path: Path,
+    images: NDArray[np.uint8],
+    *,
+    projection: Projection | None = None,
+) -> float:
+    """Return the largest deviation of a model file, in units of what is tolerated.
 
     Args:
-        images: real stamps, uint8 (n, S, S, 3); the first 64 are used.
+        network: on the processor.
+        images: real stamps, uint8 (n, S, S, 3); the first 64 are used, with 8 hostile pictures.
+        projection: what the embedding was made with; without it, that is not compared.
 
     Raises:
-        ParityFailed: a deviation is larger than tolerated.
+        ParityFailed: a deviation is larger than tolerated, or a number is not finite.
+        ModelRefused: the file cannot be loaded, or does not follow the contract.
     """
-    session = Session.open(path, gpu="off", threads=1, warm=False)
-    probes = np.concatenate([images[:64], adversarial(network.config.size_px)])
+    return check_content(network, read_model(path), path.name, images, projection=projection)
+
+
+def check_content(
+    network: Network,
+    content: bytes,
+    name: str,
+    images: NDArray[np.uint8],
+    *,
+    projection: Projection | None = None,
+) -> float:
+    """Do what `check_parity` does with a file that is not yet on disk."""
+    session = loaded(content, name, threads=0, providers=[(CPU, {})])
+    card = card_of(session, name)
+    check_contract(session, card, name)
+    feed = probes(network, images)
+    compared = [ALPHA, ALPHA_MC] + ([EMBEDDING] if projection else [])
+    served = Served(network.eval(), card.masks, projection or _no_projection(network)).eval()
+    ours = _said_by_torch(served, feed)
     worst = 0.0
-    for n, batch in ((size, part) for size in BATCHES for part in _parts(probes, size)):
-        ours = _alpha(network, batch)
-        theirs = session.run(batch, (ALPHA,))[ALPHA]
-        deviation = _deviation(ours, theirs, network, session.card.precision)
-        worst = max(worst, deviation)
-        if not deviation <= 1:
-            raise ParityFailed(
-                f"The exported file deviates from PyTorch by {deviation:.3g} times what is "
-                f"tolerated, in batches of {n}: train longer or in float32, and export again."
-            )
+    for n in BATCHES:
+        for rows in _batches(len(feed["images"]), n):
+            theirs = session.run(compared, {key: values[rows] for key, values in feed.items()})
+            for output, values in zip(compared, theirs, strict=True):
+                units = deviations(output, ours[output][rows], values, network.tree, card.precision)
+                worst = max(worst, float(units.max()))
+                if worst > 1:
+                    raise _refusal(name, output, units, rows, card.precision)
     return worst
+
+
+def probes(network: Network, images: NDArray[np.uint8]) -> Arrays:
+    """Return what file and network are asked: up to 64 real stamps and 8 hostile ones.
+
+    Catalog columns, where the network reads some, are random, a third of them missing.
+    """
+    pictures = np.concatenate([images[:N_REAL], adversarial(network.config.size_px)])
+    if network.aux is None:
+        return {"images": pictures}
+    random = np.random.default_rng(0)
+    shape = (len(pictures), len(network.config.aux))
+    mean, spread = (part.numpy() for part in (network.aux.mean, network.aux.spread))
+    aux = (mean + spread * random.normal(size=shape) * 3).astype(np.float32)
+    mask = random.random(shape) < 2 / 3
+    aux[~mask] = np.nan
+    aux[-2:], mask[-2:] = [[1e30], [-1e30]], True
+    return {"images": pictures, "aux": aux, "aux_mask": mask}
 
 
 def adversarial(size_px: int) -> NDArray[np.uint8]:
@@ -69,33 +129,58 @@ def adversarial(size_px: int) -> NDArray[np.uint8]:
     )
 
 
-def _parts(probes: NDArray[np.uint8], n: int) -> Iterator[NDArray[np.uint8]]:
-    """Yield batches of n: of one picture each only the hostile ones and some of the others."""
-    if n == 1:
-        probes = probes[-16:]
-    for start in range(0, len(probes), n):
-        yield probes[start : start + n]
+def deviations(
+    output: str, ours: NDArray[Any], theirs: NDArray[Any], tree: Tree, precision: str
+) -> NDArray[np.float64]:
+    """Return each picture's largest deviation, (n,), in units of what is tolerated."""
+    ours, theirs = ours.astype(np.float64), theirs.astype(np.float64)
+    if output == EMBEDDING:
+        # Both have unit length, so this is the angle between them; 0 where both are 0.
+        difference = np.linalg.norm(ours - theirs, axis=-1) / EMBEDDING_TOLERANCE[precision]
+    elif precision == "float32":
+        difference = np.abs(ours - theirs) / np.maximum(ours, 1) / ALPHA_TOLERANCE
+    else:
+        difference = np.abs(fractions(ours, tree) - fractions(theirs, tree)) / FRACTION_TOLERANCE
+    worst = difference.reshape(len(difference), -1).max(1)
+    return np.where(np.isfinite(worst), worst, np.inf)
 
 
-def _alpha(network: Network, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    n_aux = len(network.config.aux)
-    aux = torch.zeros(len(images), n_aux) if n_aux else None
-    mask = torch.zeros(len(images), n_aux, dtype=torch.bool) if n_aux else None
+def _said_by_torch(served: Served, feed: Arrays) -> Arrays:
     with torch.inference_mode():
-        return network(torch.from_numpy(images), aux, mask).numpy()
+        outputs = served(*(torch.from_numpy(values) for values in feed.values()))
+    names = output_names(served.network)
+    return {name: tensor.numpy() for name, tensor in zip(names, outputs, strict=True)}
 
 
-def _deviation(
-    ours: NDArray[np.float32], theirs: NDArray[np.float32], network: Network, precision: str
-) -> float:
-    if not np.isfinite(theirs).all():
-        return float("inf")
-    if precision == "float32":
-        return float((np.abs(ours - theirs) / np.maximum(ours, 1)).max()) / ALPHA_TOLERANCE
-    spans = [slice(q.span.start, q.span.stop) for q in network.tree.questions if q.is_single]
-    differences = [
-        np.abs(ours[:, s] / ours[:, s].sum(1, keepdims=True)
-               - theirs[:, s] / theirs[:, s].sum(1, keepdims=True)).max()
-        for s in spans
-    ]  # fmt: skip
-    return float(max(differences, default=0.0)) / FRACTION_TOLERANCE
+def _no_projection(network: Network) -> Projection:
+    channels = network.channels
+    return Projection(
+        np.zeros(channels, np.float32), np.zeros((channels, EMBEDDING_SIZE), np.float32)
+    )
+
+
+def _batches(n_probes: int, n: int) -> Iterator[slice]:
+    """Yield the places of batches of n; one by one only the last 16, the hostile ones included."""
+    first = max(n_probes - 16, 0) if n == 1 else 0
+    for start in range(first, n_probes, n):
+        yield slice(start, min(start + n, n_probes))
+
+
+def _refusal(
+    name: str, output: str, units: NDArray[np.float64], rows: slice, precision: str
+) -> ParityFailed:
+    picture, worst = rows.start + int(units.argmax()) + 1, units.max()
+    found = (
+        f"is {worst:.3g} times as far from PyTorch's as is tolerated"
+        if np.isfinite(worst)
+        else "is not finite"
+    )
+    remedy = (
+        "export it in float32"
+        if precision == "float16"
+        else "install the versions in requirements/training.txt, or train another architecture"
+    )
+    return ParityFailed(
+        f"{name} does not say what its network says: the {output} of picture {picture}, in a batch "
+        f"of {rows.stop - rows.start}, {found}; {remedy}."
+    )

@@ -2,7 +2,8 @@
 
 Two ways, both without labels: batch statistics measured again on the new pictures (Li et al. 2017,
 AdaBN), or a loss that aligns the covariances of what the head sees (Sun & Saenko 2016, CORAL).
-Neither is promised to help: `judged_adaptation` measures it on a simulated shift of held-out galaxies.
+Neither is promised to help: `judged_adaptation` measures it on a simulated shift of galaxies that
+judge.
 """
 
 import copy

@@ -86,7 +86,7 @@ def export(folder: Path, out: Path, half: bool) -> int:  # noqa: FBT001 - a flag
     fitted = restored(dataset, config, opened.checkpoints)
     facts = pipeline.lineage(request, config, dataset, fitted.progress.epoch)
     evaluation = judge(fitted.network, dataset)
-    card = pipeline.make_card(request, config, dataset, evaluation, facts)
+    card = pipeline.make_card(fitted.network, request, evaluation, facts)
     sha256 = pipeline.export_dataset(fitted.network, card, dataset, out, half=half)
     print(f"{out}, {sha256}")  # noqa: T201
     return 0
@@ -108,7 +108,7 @@ def evaluate(folder: Path, out: Path | None) -> int:
     write_report(
         target,
         evaluation,
-        card=pipeline.make_card(request, config, dataset, evaluation, facts),
+        card=pipeline.make_card(fitted.network, request, evaluation, facts),
         config=config,
         history=fitted.progress.history,
     )

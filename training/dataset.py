@@ -38,6 +38,8 @@ class Dataset:
     asked: NDArray[np.float32]  # (N, Q)
     splits: NDArray[np.str_]  # (N,), a word of formats.split each
     aux: NDArray[np.float32] | None = None  # (N, M), NaN where missing
+    aux_names: tuple[str, ...] = ()
+    nominal: NDArray[np.bool_] | None = None  # (N,) fractions times a nominal number of people
 
     def __len__(self) -> int:
         return len(self.subject_ids)
@@ -98,6 +100,8 @@ def from_catalog(
         asked=catalog.asked,
         splits=catalog.splits() if splits is None else splits,
         aux=_aux(catalog, config),
+        aux_names=config.aux,
+        nominal=catalog.nominal,
     )
     for split in (TRAIN, VALIDATION):
         if not len(dataset.part(split)):

@@ -146,7 +146,8 @@ def _traced(served: Served, network: Network) -> ModelProto:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the exporter's talk about its own parts off the terminal."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "torch.export")]
+    names = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")
+    loggers = [logging.getLogger(name) for name in names]
     before = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)

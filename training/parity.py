@@ -1,5 +1,6 @@
 """The gate that a model file passes before it has its name: it says what PyTorch says."""
 
+import copy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from inference.belief.dirichlet import fractions
 from inference.errors import InferenceError
@@ -143,6 +145,35 @@ def deviations(
         difference = np.abs(fractions(ours, tree) - fractions(theirs, tree)) / FRACTION_TOLERANCE
     worst = difference.reshape(len(difference), -1).max(1)
     return np.where(np.isfinite(worst), worst, np.inf)
+
+
+def _said(
+    session: Any, outputs: list[str], feed: Arrays, served: Served, precision: str
+) -> Iterator[tuple[slice, Arrays]]:
+    """Yield the places of each batch and what the file says of it."""
+    n_probes = len(feed["images"])
+    for n in BATCHES:
+        for rows in _batches(n_probes, n):
+            found = session.run(outputs, {key: values[rows] for key, values in feed.items()})
+            yield rows, dict(zip(outputs, found, strict=True))
+    if precision == "float16":
+        # A processor runs a file of 16 bits in 32, so it would not notice what a GPU cannot hold.
+        yield slice(0, n_probes), _said_by_torch(_rounding(served), feed)
+
+
+def _rounding(served: Served) -> Served:
+    """Return a copy whose trunk rounds weights, and what its parts hand on, to 16 bits."""
+    copied = copy.deepcopy(served)
+    trunk = copied.network.trunk
+    for weights in trunk.parameters():
+        weights.data = weights.data.half().float()
+    for module in trunk.modules():
+        module.register_forward_hook(_round)
+    return copied
+
+
+def _round(module: nn.Module, given: Any, handed_on: Any) -> Any:  # noqa: ARG001  torch passes them
+    return handed_on.half().float() if isinstance(handed_on, Tensor) else handed_on
 
 
 def _said_by_torch(served: Served, feed: Arrays) -> Arrays:

@@ -3,6 +3,7 @@
 import os
 import platform
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,7 @@ import numpy as np
 import torch
 
 from inference.errors import InferenceError
-from inference.formats.card import Card, Masks
-from inference.formats.golden import Golden
+from inference.formats.card import Card
 from inference.formats.run import CANCELLED, DONE, FAILED, Request, Result, RunFolder, now
 from inference.formats.split import TRAIN
 from training import checkpoint
@@ -21,11 +21,12 @@ from training.dataset import Dataset, from_run
 from training.energy import EnergyMeter
 from training.errors import Cancelled
 from training.evaluate import Evaluation, evaluate
-from training.export_onnx import export, fit_projection, pooled_features
+from training.export_onnx import draft_card, export
 from training.journal import RunJournal
 from training.loop import Journal, fit
 from training.model import Network
 from training.report import write_report
+from training.served import fit_projection, pooled_features
 
 _PROJECTED = 4096  # galaxies that the embedding's axes are found from
 _COMPARED = 64  # galaxies by which the file is compared with the network
@@ -74,7 +75,7 @@ def _trained(run: RunFolder, journal: RunJournal, wrapped: Wrapped) -> Result:
         evaluation = evaluate(network, dataset)
         energy = meter.energy.to_json()
     facts = lineage(request, config, dataset, fitted.progress.epoch) | {"energy": energy} | notes
-    card = make_card(request, config, dataset, evaluation, facts)
+    card = make_card(network, request, evaluation, facts)
     sha256 = export_dataset(network, card, dataset, run.model_path)
     checkpoint.save_weights(
         run.path / "weights.safetensors", network.state_dict(), {"tree": dataset.tree.to_json()}
@@ -109,23 +110,13 @@ def export_dataset(
 
 
 def make_card(
-    request: Request,
-    config: Config,
-    dataset: Dataset,
-    evaluation: Evaluation,
-    facts: Mapping[str, Any],
+    network: Network, request: Request, evaluation: Evaluation, facts: Mapping[str, Any]
 ) -> Card:
     """Return the card, but for what only the export can know."""
-    return Card(
-        model_id=f"{dataset.tree.key}-{request.run_id[:8]}",
-        created_at=request.created_at,
-        tree=dataset.tree,
-        input=config.input,
-        alpha_form=config.head if config.head != "dirichlet" else config.alpha_form,
-        masks=Masks(config.masks, config.dropout, seed=config.seed + 1),
-        golden=Golden(0, ()),
+    name = f"{network.tree.key}-{request.run_id[:8]}"
+    return replace(
+        draft_card(network, model_id=name, created_at=request.created_at),
         calibration=evaluation.calibration,
-        aux_names=config.aux,
         lineage=facts,
         metrics=evaluation.headline(),
         training_data=request.training_data,

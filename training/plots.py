@@ -37,7 +37,7 @@ _PEOPLE, _MACHINE = "#8a5300", "#1b5cad"
 _ANSWER_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#1c212b")
 _ANSWER_MARKS = ("o", "s", "^", "D", "v", "P", "X")
 _BLUES = LinearSegmentedColormap.from_list("machine", [_GROUND, "#9dbbe0", _MACHINE])
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so it is the same everywhere
     "font.size": 9.5,
     "figure.facecolor": _GROUND,
@@ -94,7 +94,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Coverage:
-    """Shares of galaxies inside intervals, against the share that the intervals claim."""
+    """Shares of counts inside intervals, against the share that the intervals claim."""
 
     nominal: Sequence[float]
     observed: Sequence[float]
@@ -149,7 +149,7 @@ def fractions_plot(judged: Judged) -> bytes:
 def _fractions_panel(axes: Axes, question: Question, expected: Floats, observed: Floats) -> None:
     # The same few points of a large set on every run, and no regular stride through it.
     chosen = np.random.default_rng(0).permutation(len(expected))[:_MOST_POINTS]
-    side = 3.5 if len(chosen) < 500 else 2.0
+    side = 3.5 if len(chosen) < 1000 else 2.0
     axes.plot([0, 1], [0, 1], color=_MUTED, lw=0.8)
     for number, answer in enumerate(_told_apart(question)):
         error = float(np.sqrt(np.mean((expected[:, number] - observed[:, number]) ** 2)))
@@ -233,8 +233,10 @@ def _confusion_panel(
         )
     labels = [textwrap.fill(answer.label, 12) for answer in question.answers]
     places = range(n_answers)
-    slant = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if is_small else {}
-    axes.set_xticks(places, labels, fontsize=8, **slant)
+    axes.set_xticks(places, labels, fontsize=8)
+    if is_small:
+        for label in axes.get_xticklabels():
+            label.set(rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(places, labels, fontsize=8)
     axes.grid(visible=False)
     axes.tick_params(length=0)
@@ -292,7 +294,7 @@ def _interval_reliability(axes: Axes, raw: Coverage, calibrated: Coverage) -> No
         calibrated.nominal, calibrated.observed, "o-", color=_MACHINE, label="After calibration"
     )
     axes.set(xlim=(least, 1.01), ylim=(least, 1.01), aspect="equal")
-    axes.set(xlabel="Share the intervals claim", ylabel="Share of galaxies inside")
+    axes.set(xlabel="Share the intervals claim", ylabel="Share of counts inside")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
         axis.set_major_formatter(PercentFormatter(1, decimals=0))

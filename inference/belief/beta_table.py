@@ -2,7 +2,8 @@
 
 Predicting a survey asks for two quantiles of every answer of every galaxy, which would cost as much
 as a small network itself. Over the logarithms of both parameters a quantile is smooth, so a fine
-grid and straight lines between its points are right to 1.5e-3 of a vote fraction (tested).
+grid and straight lines between its points are right to 1e-3 of a vote fraction, for 90 % intervals
+of concentrations from 0.02 to 100,000: what calibrated networks say.
 """
 
 from functools import lru_cache
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from inference.belief.dirichlet import Array, strengths
+from inference.belief.dirichlet import Array, rests
 from inference.formats.tree import Tree
 
 _LEAST, _MOST, _POINTS = 1e-3, 1e5, 385
@@ -22,8 +23,14 @@ _STEP = np.log(_MOST / _LEAST) / (_POINTS - 1)
 def quick_intervals(
     alpha: Array, tree: Tree, mass: float = 0.9
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return what `dirichlet.intervals` returns, to 1.5e-3: lower, upper (N, K)."""
-    rest = strengths(alpha, tree) - alpha
+    """Return what `dirichlet.intervals` returns, to 1e-3: lower, upper (N, K).
+
+    Args:
+        alpha: concentrations, (N, K), none of them NaN.
+        mass: 0.9 or more; of narrower intervals the ends are 1e-2 off where concentrations are
+            far below 1.
+    """
+    rest = rests(alpha, tree)
     tail = round((1 - mass) / 2, 12)
     place = _places(alpha, rest)
     return _between(_table(tail), *place), _between(_table(round(1 - tail, 12)), *place)

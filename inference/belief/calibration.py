@@ -1,36 +1,42 @@
 """How much a network's concentrations are worth in real votes: one factor a question.
 
 Multiplying all concentrations of a question leaves its fractions as they are and widens or narrows
-its intervals; it is the one under which the votes of galaxies never trained on are likeliest.
+its intervals; it is the one under which the votes of galaxies never trained on are likeliest. Of a
+multiple choice, where the rest is fixed, it moves the fractions instead.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize
 
-from inference.belief.dirichlet import Array, log_likelihood
-from inference.formats.tree import Tree
+from inference.belief.dirichlet import Array, question_log_likelihood, span_of
+from inference.formats.tree import Question, Tree
 
 MIN_SUBJECTS = 20  # with fewer the factor stays 1
 _LEAST, _MOST = 0.02, 50.0
 
 
 def fit_scales(alpha: Array, votes: Array, asked: Array, tree: Tree) -> dict[str, float]:
-    """Return the factor of each question by its key; 1 where fewer than 20 galaxies were asked.
+    """Return the factor of each question by its key, between 0.02 and 50.
+
+    It is 1 where fewer than 20 galaxies were asked.
 
     Args:
         alpha: concentrations, (N, K); votes (N, K); asked (N, Q).
     """
-    return {
-        question.key: _fit(np.asarray(alpha, np.float64), votes, asked, tree, question.index)
-        for question in tree.questions
-    }
+    alpha, votes, asked = np.asarray(alpha), np.asarray(votes), np.asarray(asked)
+    scales = {}
+    for question in tree.questions:
+        people = asked[:, question.index]
+        rows, span = people > 0, span_of(question)
+        scales[question.key] = _fit(alpha[rows, span], votes[rows, span], people[rows], question)
+    return scales
 
 
-def scaled(alpha: Array, scales: dict[str, float], tree: Tree) -> NDArray[np.float64]:
+def scaled(alpha: Array, scales: Mapping[str, float], tree: Tree) -> NDArray[np.float64]:
     """Return the concentrations, each multiplied by the factor of its question."""
     keys = [tree.questions[answer.question].key for answer in tree.answers]
     factors = np.array([scales.get(key, 1.0) for key in keys], np.float64)
@@ -46,17 +52,14 @@ def set_sha256(subject_ids: Sequence[str], votes: Array) -> str:
     return digest.hexdigest()
 
 
-def _fit(
-    alpha: NDArray[np.float64], votes: Array, asked: Array, tree: Tree, question: int
-) -> float:
-    rows = np.asarray(asked)[:, question] > 0
-    if rows.sum() < MIN_SUBJECTS:
+def _fit(alpha: Array, votes: Array, people: Array, question: Question) -> float:
+    if len(people) < MIN_SUBJECTS:
         return 1.0
-    alpha, votes, asked = alpha[rows], np.asarray(votes)[rows], np.asarray(asked)[rows]
+    alpha = alpha.astype(np.float64)
 
     def loss(log_scale: float) -> float:
-        likelihood = log_likelihood(alpha * np.exp(log_scale), votes, asked, tree)
-        return -float(likelihood[:, question].mean())
+        likelihood = question_log_likelihood(alpha * np.exp(log_scale), votes, question, people)
+        return -float(likelihood.mean())
 
     best = optimize.minimize_scalar(
         loss, bounds=(np.log(_LEAST), np.log(_MOST)), method="bounded", options={"xatol": 1e-3}

@@ -4,15 +4,18 @@ The number of votes for an answer is beta-binomial, so an interval of counts can
 90 %: what is observed is compared with the interval's own mass.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.belief.dirichlet import Array, dirichlet_multinomial, span_of, strengths
+from inference.belief.dirichlet import Array, beta_binomial, rests, span_of
 from inference.formats.tree import Tree
 
 MASSES = (0.5, 0.68, 0.9, 0.95)
+ALL = "all"
+_BLOCK = 2_000_000  # probabilities held at once
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class Coverage:
     mass: float  # that was asked for
     nominal: float  # mean mass of the intervals themselves
     observed: float  # share of counts inside
-    n: int  # counts judged: a galaxy's answers each
+    n: int  # counts judged: a galaxy's answers each, so not independent of one another
 
 
 def coverage(
@@ -30,43 +33,42 @@ def coverage(
 ) -> dict[str, list[Coverage]]:
     """Return the coverage by question key, and of all together under "all".
 
+    The intervals are equal-tailed: as few counts as leave at most half the rest on either side.
+    Fractions times a nominal number of people are rounded to whole people; their coverage says
+    little, as nobody knows how many people the fractions are of.
+
     Args:
         alpha: calibrated concentrations, (N, K).
-        votes: (N, K); fractions times a nominal number are rounded to whole people.
-        asked: (N, Q).
+        votes: (N, K); asked: (N, Q).
+        masses: what the intervals should hold, 0 to 1.
     """
-    alpha = np.array(alpha, np.float64)
-    rest = np.maximum(strengths(alpha, tree) - alpha, 1e-12)
+    own, rest = np.array(alpha, np.float64), rests(alpha, tree)
+    whole = np.rint(votes).astype(np.int64)
+    people = np.rint(asked).astype(np.int64)
     found: dict[str, list[Coverage]] = {}
     pooled: list[NDArray[np.float64]] = []
     for question in tree.questions:
         span = span_of(question)
-        people = np.rint(np.asarray(asked)[:, question.index]).astype(np.int64)
-        rows = people > 0
-        n_answers = span.stop - span.start
+        rows = people[:, question.index] > 0
         judged = _judged(
-            np.asarray(alpha[rows, span], np.float64).ravel(),
+            own[rows, span].ravel(),
             rest[rows, span].ravel(),
-            np.rint(np.asarray(votes)[rows, span]).astype(np.int64).ravel(),
-            np.repeat(people[rows], n_answers),
+            whole[rows, span].ravel(),
+            np.repeat(people[rows, question.index], span.stop - span.start),
             masses,
         )
         pooled.append(judged)
         found[question.key] = _summary(judged, masses)
-    found["all"] = _summary(np.concatenate(pooled, axis=1), masses)
+    found[ALL] = _summary(np.concatenate(pooled, axis=2), masses)
     return found
 
 
 def _summary(judged: NDArray[np.float64], masses: tuple[float, ...]) -> list[Coverage]:
-    n = judged.shape[1]
+    n = judged.shape[2]
+    nominal, observed = judged.mean(axis=2) if n else np.full(judged.shape[:2], np.nan)
     return [
-        Coverage(
-            mass=mass,
-            nominal=float(judged[2 * place].mean()) if n else float("nan"),
-            observed=float(judged[2 * place + 1].mean()) if n else float("nan"),
-            n=n,
-        )
-        for place, mass in enumerate(masses)
+        Coverage(mass=mass, nominal=float(claimed), observed=float(inside), n=n)
+        for mass, claimed, inside in zip(masses, nominal, observed, strict=True)
     ]
 
 
@@ -77,20 +79,27 @@ def _judged(
     people: NDArray[np.int64],
     masses: tuple[float, ...],
 ) -> NDArray[np.float64]:
-    """Return for each mass the interval's own mass and whether it holds the count, (2 M, n)."""
-    found = np.zeros((2 * len(masses), len(alpha)))
-    for n in np.unique(people):
-        rows = np.flatnonzero(people == n)
-        counts = np.arange(n + 1, dtype=np.float64)
-        pair = np.stack([alpha[rows], rest[rows]], -1)[:, None, :]
-        pmf = np.exp(dirichlet_multinomial(pair, np.stack([counts, n - counts], -1)))
-        below = np.cumsum(pmf, axis=1)
+    """Return each interval's own mass and whether it holds the count, (2, masses, counts)."""
+    found = np.zeros((2, len(masses), len(alpha)))
+    for n, rows in _alike(people):
+        below = np.cumsum(beta_binomial(alpha[rows], rest[rows], n), axis=1)
+        count = np.clip(votes[rows], 0, n)
+        here = np.arange(len(rows))
         for place, mass in enumerate(masses):
             tail = (1 - mass) / 2
             lower = (below <= tail).sum(axis=1)
             upper = np.minimum((below < 1 - tail).sum(axis=1), n)
-            before = np.where(lower > 0, below[np.arange(len(rows)), np.maximum(lower - 1, 0)], 0)
-            found[2 * place, rows] = below[np.arange(len(rows)), upper] - before
-            count = np.clip(votes[rows], 0, n)
-            found[2 * place + 1, rows] = (count >= lower) & (count <= upper)
+            outside = np.where(lower > 0, below[here, lower - 1], 0)
+            found[0, place, rows] = below[here, upper] - outside
+            found[1, place, rows] = (count >= lower) & (count <= upper)
     return found
+
+
+def _alike(people: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Yield every number of people, with the places that have it, in blocks that fit memory."""
+    order = np.argsort(people, kind="stable")
+    numbers, starts = np.unique(people[order], return_index=True)
+    for number, places in zip(numbers.tolist(), np.split(order, starts)[1:], strict=True):
+        step = max(1, _BLOCK // (number + 1))
+        for start in range(0, len(places), step):
+            yield number, places[start : start + step]

@@ -16,6 +16,8 @@ from inference.formats.tree import Tree
 
 Array = NDArray[np.floating[Any]]
 
+_LEAST_REST = 1e-12  # where one answer's concentration drowns the others in rounding
+
 
 def span_of(question: Question) -> slice:
     """Return the question's answers as a slice of the axis."""
@@ -23,7 +25,7 @@ def span_of(question: Question) -> slice:
 
 
 def log_likelihood(
-    alpha: Array, votes: Array, asked: Array, tree: Tree, *, coefficient: bool = True
+    alpha: Array, votes: Array, tree: Tree, asked: Array | None = None, *, coefficient: bool = True
 ) -> NDArray[np.float64]:
     """Return the log-probability of each question's votes, (N, Q), nats; 0 where nobody was asked.
 
@@ -32,23 +34,49 @@ def log_likelihood(
     Args:
         alpha: concentrations > 0, (N, K).
         votes: people who gave each answer, (N, K); need not be whole.
-        asked: people who were asked each question, (N, Q); only multiple choice needs it.
+        asked: people who were asked each question, (N, Q); only a multiple choice needs it.
         coefficient: count the orders in which the votes may have come, as a probability does.
+
+    Raises:
+        ValueError: a multiple choice without `asked`: its votes do not say who gave none.
     """
-    alpha, votes = np.asarray(alpha, np.float64), np.asarray(votes, np.float64)
     found = np.zeros((len(alpha), tree.n_questions))
     for question in tree.questions:
         span = span_of(question)
-        a, k = alpha[:, span], votes[:, span]
-        if question.is_single:
-            found[:, question.index] = dirichlet_multinomial(a, k, coefficient=coefficient)
-        else:
-            people = np.asarray(asked, np.float64)[:, question.index, None]
-            pair = np.stack([a, np.full_like(a, MULTIPLE_REST)], -1)
-            split = np.stack([k, np.maximum(people - k, 0)], -1)
-            terms = dirichlet_multinomial(pair, split, coefficient=coefficient)
-            found[:, question.index] = terms.sum(-1)
+        people = None if asked is None else np.asarray(asked)[:, question.index]
+        found[:, question.index] = question_log_likelihood(
+            np.asarray(alpha)[:, span],
+            np.asarray(votes)[:, span],
+            question,
+            people,
+            coefficient=coefficient,
+        )
     return found
+
+
+def question_log_likelihood(
+    alpha: Array,
+    votes: Array,
+    question: Question,
+    people: Array | None = None,
+    *,
+    coefficient: bool = True,
+) -> NDArray[np.float64]:
+    """Return `log_likelihood` of one question, (N,), from its own answers, (N, answers).
+
+    Args:
+        people: who were asked it, (N,).
+    """
+    alpha, votes = np.asarray(alpha, np.float64), np.asarray(votes, np.float64)
+    if question.is_single:
+        return dirichlet_multinomial(alpha, votes, coefficient=coefficient)
+    if people is None:
+        raise ValueError(f'"{question.key}" is a multiple choice: say how many people were asked')
+    silent = np.maximum(np.asarray(people, np.float64)[:, None] - votes, 0)
+    pair = np.stack([alpha, np.full_like(alpha, MULTIPLE_REST)], -1)
+    split = np.stack([votes, silent], -1)
+    terms: NDArray[np.float64] = dirichlet_multinomial(pair, split, coefficient=coefficient).sum(-1)
+    return terms
 
 
 def dirichlet_multinomial(
@@ -64,17 +92,40 @@ def dirichlet_multinomial(
     return np.asarray(value, np.float64)
 
 
+def beta_binomial(alpha: Array, rest: Array, n_votes: int) -> NDArray[np.float64]:
+    """Return the probability that 0, 1, … of n_votes people give an answer, (..., n_votes + 1).
+
+    Args:
+        alpha: concentration of the answer; rest: of everything else, of the same shape.
+    """
+    alpha, rest = np.asarray(alpha, np.float64)[..., None], np.asarray(rest, np.float64)[..., None]
+    given = np.arange(n_votes, dtype=np.float64)
+    # One logarithm a count: each probability over the one before.
+    ratio = (n_votes - given) * (alpha + given) / ((given + 1) * (rest + n_votes - given - 1))
+    value = np.zeros((*ratio.shape[:-1], n_votes + 1))
+    np.cumsum(np.log(ratio, out=ratio), axis=-1, out=value[..., 1:])
+    value -= value.max(-1, keepdims=True)
+    np.exp(value, out=value)
+    value /= value.sum(-1, keepdims=True)
+    return value
+
+
 def strengths(alpha: Array, tree: Tree) -> NDArray[np.float64]:
     """Return for each answer the concentration of everything in its question, (N, K)."""
-    alpha = np.array(alpha, np.float64)
-    total = np.empty_like(alpha)
+    total = np.array(alpha, np.float64)
     for question in tree.questions:
         span = span_of(question)
         if question.is_single:
-            total[..., span] = alpha[..., span].sum(-1, keepdims=True)
+            total[..., span] = total[..., span].sum(-1, keepdims=True)
         else:
-            total[..., span] = alpha[..., span] + MULTIPLE_REST
+            total[..., span] += MULTIPLE_REST
     return total
+
+
+def rests(alpha: Array, tree: Tree) -> NDArray[np.float64]:
+    """Return for each answer the concentration of all others, (N, K); never quite 0."""
+    rest: NDArray[np.float64] = np.maximum(strengths(alpha, tree) - alpha, _LEAST_REST)
+    return rest
 
 
 def fractions(alpha: Array, tree: Tree) -> NDArray[np.float64]:
@@ -93,8 +144,7 @@ def intervals(
     alpha: Array, tree: Tree, mass: float = 0.9
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the equal-tailed interval of each share that holds this mass: lower, upper (N, K)."""
-    alpha = np.array(alpha, np.float64)
-    rest = np.maximum(strengths(alpha, tree) - alpha, 1e-12)
+    alpha, rest = np.asarray(alpha, np.float64), rests(alpha, tree)
     tail = (1 - mass) / 2
     return special.betaincinv(alpha, rest, tail), special.betaincinv(alpha, rest, 1 - tail)
 

@@ -3,35 +3,37 @@
 The training reports them and the site computes them again, by this one module.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.belief.bootstrap import Estimate, Means, estimates, paired_bootstrap, unchanged
 from inference.belief.coverage import Coverage, coverage
 from inference.belief.dirichlet import Array, fractions, log_likelihood, span_of
 from inference.formats.tree import Question, Tree
 
+__all__ = ["Coverage", "Estimate", "QuestionScores", "Scores", "paired_bootstrap", "score"]
+
 CONFIDENT = 0.7  # leading fraction of a galaxy whose answer is hardly disputed
+_ROUNDING = 1e-6  # of fractions that were stored in float32
 _BINS = 10
-_RESAMPLES = 1000
 
-
-@dataclass(frozen=True)
-class Estimate:
-    """A figure with its 95 % interval, from drawing galaxies with replacement."""
-
-    value: float
-    lower: float
-    upper: float
-    n: int
+# What makes the mean over galaxies a figure, in the order of the fields.
+_FIGURES: dict[str, Means] = {
+    "nll": unchanged,
+    "rmse": np.sqrt,
+    "mae": unchanged,
+    "accuracy": unchanged,
+    "confident_accuracy": unchanged,
+}
 
 
 @dataclass(frozen=True)
 class QuestionScores:
-    """Of one question: judged are the galaxies in which somebody was asked it."""
+    """Of one question: judged are the galaxies in which enough people were asked it."""
 
     key: str
     n: int
@@ -40,8 +42,8 @@ class QuestionScores:
     mae: Estimate
     accuracy: Estimate  # how often the leading answer is the crowd's
     confident_accuracy: Estimate  # among galaxies with a leading fraction of 0.7 or more
-    calibration_error: float  # of the leading answer, weighted over ten bins
-    bins: tuple[tuple[float, float, int], ...]  # claimed, observed, galaxies
+    calibration_error: float  # of the leading answer's fraction, weighted over ten bins
+    bins: tuple[tuple[float, float, int], ...]  # mean fraction expected, mean given, galaxies
     answer_rmse: dict[str, float]
     answer_mae: dict[str, float]
 
@@ -72,121 +74,118 @@ def score(
 ) -> Scores:
     """Return the scores of concentrations against votes.
 
+    Where several answers lead the crowd, a network that names one of them is right by one part in
+    so many, so that the order of the answers does not matter.
+
     Args:
         alpha: calibrated concentrations, (N, K).
         votes: (N, K); asked: (N, Q).
-        least_asked: people that must have been asked a question for its fractions to be judged.
+        least_asked: people that must have been asked a question for a galaxy to count for it.
+        seed: of the bootstrap intervals.
     """
-    judged = _Judged(
-        shares=fractions(alpha, tree),
-        votes=np.array(votes, np.float64),
-        asked=np.array(asked, np.float64),
-        losses=-log_likelihood(alpha, votes, asked, tree),
-    )
-    questions = {
-        question.key: _question_scores(question, judged, least_asked=least_asked, seed=seed)
+    losses = -log_likelihood(alpha, votes, tree, asked)
+    shares = fractions(alpha, tree)
+    judged = [
+        _judge(question, shares, votes, asked, losses, least_asked=least_asked)
         for question in tree.questions
-    }
+    ]
+    columns = np.concatenate([losses.sum(1, keepdims=True), *(one.columns for one in judged)], 1)
+    of = [unchanged, *(tuple(_FIGURES.values()) * len(judged))]
+    total, *figures = estimates(columns, of, seed)
     return Scores(
-        n=len(alpha),
-        nll=estimate(judged.losses.sum(axis=1), seed=seed),
-        questions=questions,
+        n=len(losses),
+        nll=total,
+        questions={
+            one.question.key: _question_scores(one, figures[start : start + len(_FIGURES)])
+            for one, start in zip(judged, range(0, len(figures), len(_FIGURES)), strict=True)
+        },
         coverage=coverage(alpha, votes, asked, tree),
     )
 
 
-def estimate(
-    values: NDArray[np.float64],
-    *,
-    seed: int = 0,
-    of: Callable[[NDArray[np.float64]], NDArray[np.float64]] = lambda means: means,
-) -> Estimate:
-    """Return a function of the mean of values, one a galaxy, with its bootstrap interval.
-
-    Args:
-        of: applied to the mean, such as the square root; increasing.
-    """
-    n = len(values)
-    if n == 0:
-        return Estimate(np.nan, np.nan, np.nan, 0)
-    random = np.random.default_rng(seed)
-    # Counts of how often each galaxy is drawn, in blocks that fit memory.
-    means = np.concatenate(
-        [random.multinomial(n, np.full(n, 1 / n), size=100) @ values / n
-         for _ in range(_RESAMPLES // 100)]
-    )  # fmt: skip
-    lower, upper = np.quantile(of(means), [0.025, 0.975])
-    return Estimate(float(of(np.array(values.mean()))), float(lower), float(upper), n)
-
-
-def paired_difference(
-    ours: NDArray[np.float64], theirs: NDArray[np.float64], *, seed: int = 0
-) -> Estimate:
-    """Return the mean of ours - theirs, a value a galaxy each, with its bootstrap interval."""
-    if ours.shape != theirs.shape:
-        raise ValueError(f"{ours.shape} and {theirs.shape} are not values of the same galaxies")
-    return estimate(ours - theirs, seed=seed)
-
-
 @dataclass(frozen=True, eq=False)
 class _Judged:
-    """What was said and what was seen, over all questions."""
+    """What was expected and what was seen of one question, by the n galaxies that count."""
 
-    shares: NDArray[np.float64]  # (N, K)
-    votes: NDArray[np.float64]  # (N, K)
-    asked: NDArray[np.float64]  # (N, Q)
-    losses: NDArray[np.float64]  # (N, Q)
+    question: Question
+    expected: NDArray[np.float64]  # fraction of each answer, (n, answers)
+    given: NDArray[np.float64]  # (n, answers)
+    columns: NDArray[np.float64]  # of all galaxies, (N, figures); NaN where one does not count
 
 
-def _question_scores(
-    question: Question, judged: _Judged, *, least_asked: float, seed: int
-) -> QuestionScores:
-    people = judged.asked[:, question.index]
-    rows = people >= max(least_asked, 1e-6)
+def _judge(
+    question: Question,
+    shares: NDArray[np.float64],
+    votes: Array,
+    asked: Array,
+    losses: NDArray[np.float64],
+    *,
+    least_asked: float,
+) -> _Judged:
     span = span_of(question)
-    seen = judged.votes[rows, span] / people[rows, None]
-    said = judged.shares[rows, span]
-    error = said - seen
-    hit = (said.argmax(1) == seen.argmax(1)).astype(np.float64) if rows.any() else error[:, 0]
-    confident = seen.max(axis=1, initial=0) >= CONFIDENT
-    error_of_calibration, bins = _reliability(said.max(axis=1, initial=0), hit)
-    keys = [answer.key for answer in question.answers]
+    people = np.asarray(asked, np.float64)[:, question.index]
+    rows = (people > 0) & (people >= least_asked)
+    counts = np.asarray(votes, np.float64)[rows, span]
+    expected, given = shares[rows, span], counts / people[rows, None]
+    error = expected - given
+    hit = _hits(expected, counts)
+    sure = given.max(axis=1) >= CONFIDENT - _ROUNDING
+    columns = np.full((len(shares), len(_FIGURES)), np.nan)
+    columns[rows] = np.stack(
+        [
+            losses[rows, question.index],
+            (error**2).mean(axis=1),
+            np.abs(error).mean(axis=1),
+            hit,
+            np.where(sure, hit, np.nan),
+        ],
+        axis=1,
+    )
+    return _Judged(question, expected, given, columns)
+
+
+def _hits(expected: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how right the leading answer is, (n,): 0, 1, parts of a tie, NaN without any vote."""
+    most = counts.max(axis=1, keepdims=True)
+    leaders = counts == most
+    right = leaders[np.arange(len(counts)), expected.argmax(axis=1)] / leaders.sum(axis=1)
+    return np.where(most[:, 0] > 0, right, np.nan)
+
+
+def _question_scores(judged: _Judged, figures: list[Estimate]) -> QuestionScores:
+    keys = [answer.key for answer in judged.question.answers]
+    error = judged.expected - judged.given
+    n = len(error)
+    squares, distances = (
+        values.mean(axis=0) if n else np.full(len(keys), np.nan)
+        for values in (error**2, np.abs(error))
+    )
+    bins = tuple(_bins(judged))
+    far = sum(abs(expected - given) * count for expected, given, count in bins)
     return QuestionScores(
-        key=question.key,
-        n=int(rows.sum()),
-        nll=estimate(judged.losses[rows, question.index], seed=seed),
-        rmse=estimate((error**2).mean(axis=1), seed=seed, of=np.sqrt),
-        mae=estimate(np.abs(error).mean(axis=1), seed=seed),
-        accuracy=estimate(hit, seed=seed),
-        confident_accuracy=estimate(hit[confident], seed=seed),
-        calibration_error=error_of_calibration,
+        key=judged.question.key,
+        n=n,
+        **dict(zip(_FIGURES, figures, strict=True)),
+        calibration_error=far / n if n else np.nan,
         bins=bins,
-        answer_rmse=dict(zip(keys, _means(error**2, np.sqrt), strict=True)),
-        answer_mae=dict(zip(keys, _means(np.abs(error), np.abs), strict=True)),
+        answer_rmse=dict(zip(keys, np.sqrt(squares).tolist(), strict=True)),
+        answer_mae=dict(zip(keys, distances.tolist(), strict=True)),
     )
 
 
-def _reliability(
-    claimed: NDArray[np.float64], hit: NDArray[np.float64]
-) -> tuple[float, tuple[tuple[float, float, int], ...]]:
-    """Return the expected calibration error and the bins of a reliability diagram."""
-    places = np.minimum((claimed * _BINS).astype(np.int64), _BINS - 1)
-    bins = tuple(
-        (float(claimed[inside].mean()), float(hit[inside].mean()), int(inside.sum()))
-        for inside in (places == place for place in range(_BINS))
-        if inside.any()
-    )
-    n = sum(count for *_, count in bins)
-    total = sum(abs(said - seen) * count for said, seen, count in bins)
-    return (total / n if n else float("nan")), bins
+def _bins(judged: _Judged) -> Iterator[tuple[float, float, int]]:
+    """Yield each bin of a reliability diagram that holds a galaxy, by the leading fraction.
 
-
-def _means(
-    values: NDArray[np.float64], of: Callable[[NDArray[np.float64]], NDArray[np.float64]]
-) -> list[float]:
-    if not len(values):
-        return [float("nan")] * values.shape[1]
-    return [float(value) for value in of(values.mean(axis=0))]
+    It is set against the fraction of people who gave that answer, not against whether it led: of
+    a galaxy that 60 % call smooth the crowd's leading answer is all but certain.
+    """
+    leading = judged.expected.argmax(axis=1)
+    here = np.arange(len(leading))
+    expected, given = judged.expected[here, leading], judged.given[here, leading]
+    places = np.minimum((expected * _BINS).astype(np.int64), _BINS - 1)
+    for place in np.unique(places):
+        inside = places == place
+        yield float(expected[inside].mean()), float(given[inside].mean()), int(inside.sum())
 
 
 def _plain(value: Any) -> Any:

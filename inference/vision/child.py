@@ -9,7 +9,9 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from inference.vision import wire
@@ -18,6 +20,8 @@ _ROOT = Path(__file__).resolve().parents[2]
 _START_TIMEOUT_S = 60.0
 _PIPE_BYTES = 1_048_576  # a whole reply fits, so a child goes on while its parent is busy
 _CHUNK_BYTES = 1_048_576
+_MAX_REPLY_BYTES = 200_000_000  # whatever has taken a child over, its parent keeps its memory
+_NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 
 Message = tuple[dict[str, Any], list[bytes]]
 
@@ -33,19 +37,30 @@ class ChildTooSlow(Exception):
 class Child:
     """One process in a session and a folder of its own, with next to no environment."""
 
-    def __init__(self, module: str, arguments: tuple[str, ...], *, folder: str) -> None:
+    def __init__(
+        self,
+        module: str,
+        arguments: tuple[str, ...],
+        *,
+        folder: str,
+        settings: Mapping[str, str] = _NO_SETTINGS,
+    ) -> None:
         """Start `python -m module *arguments <own process id>` and wait until it is ready.
+
+        Args:
+            settings: environment variables beside the few that every child has.
 
         Raises:
             RuntimeError: it does not start; its own words are on standard error.
         """
+        self._command = " ".join(["python -m", module, *arguments])
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-s", "-B", "-m", module, *arguments, str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
             cwd=folder,
-            env=_environment(folder),
+            env={**_environment(folder), **settings},
             start_new_session=True,
         )
         assert self._process.stdin is not None  # noqa: S101  for the type checker: both are PIPE
@@ -57,7 +72,7 @@ class Child:
                 fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         self._outbox: deque[memoryview] = deque()
         self._inbox = bytearray()
-        self._wait_until_ready()
+        self._wait_until_ready(module.rpartition(".")[2])
 
     @property
     def is_alive(self) -> bool:
@@ -69,16 +84,18 @@ class Child:
         """The system's number of the process."""
         return self._process.pid
 
-    def send(self, content: bytes) -> None:
+    def send(self, content: bytes, fields: dict[str, Any] | None = None) -> None:
         """Queue a request and write as much of it as the pipe takes now; never waits."""
-        self._outbox.append(memoryview(wire.packed({}, [content])))
+        self._outbox.append(memoryview(wire.head(fields or {}, [content])))
+        if content:
+            self._outbox.append(memoryview(content))
         self._write()
 
     def reply(self, timeout_s: float) -> Message:
         """Wait for the next reply, and write what is queued meanwhile.
 
         Raises:
-            ChildEnded: the process ended.
+            ChildEnded: the process ended, or answers without an end.
             ChildTooSlow: the time is up.
         """
         deadline = time.monotonic() + timeout_s
@@ -93,14 +110,14 @@ class Child:
         self._stdin.close()
         self._stdout.close()
 
-    def _wait_until_ready(self) -> None:
+    def _wait_until_ready(self, name: str) -> None:
         try:
             self.reply(_START_TIMEOUT_S)
         except (ChildEnded, ChildTooSlow) as error:
             self.kill()
             raise RuntimeError(
-                f"The decoding process did not start ({error}): its own words are on standard "
-                f"error. Try `python -m inference.vision.decoding 2000 20 0` by hand."
+                f"The {name} process did not start ({error}): its own words are on standard "
+                f"error. Try `{self._command} $$` by hand."
             ) from error
 
     def _exchange(self, deadline: float) -> None:
@@ -135,6 +152,8 @@ class Child:
         if not chunk:
             raise ChildEnded(self._how_it_ended())
         self._inbox += chunk
+        if len(self._inbox) > _MAX_REPLY_BYTES:
+            raise ChildEnded(f"its reply is longer than {_MAX_REPLY_BYTES:,} bytes")
 
     def _how_it_ended(self) -> str:
         code = self._process.wait()

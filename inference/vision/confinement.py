@@ -1,13 +1,42 @@
-"""What the decoding child gives up before it meets the first stranger's file."""
+"""What a child gives up before it meets the first stranger's file, and how it then answers."""
 
 import ctypes
 import os
 import resource
 import signal
+import sys
 import time
+from collections.abc import Callable
+from typing import Any
+
+from inference.vision import wire
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 _MAX_OPEN_FILES = 64
+
+
+def answer_requests(
+    answer: Callable[[dict[str, Any], list[bytes]], bytes], *, out_of_memory: bytes, cpu_s: float
+) -> None:
+    """Say that this process is ready, then answer each message on standard input until it ends.
+
+    Args:
+        answer: returns the reply to the fields and blobs of a message.
+        out_of_memory: the reply where that needed too much memory.
+        cpu_s: seconds of CPU that one answer may take.
+    """
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a library prints must not end up between the replies
+    reply: bytes | None = wire.packed({"ready": True})
+    while reply is not None:
+        replies.write(reply)
+        replies.flush()
+        allow_cpu(cpu_s)
+        try:
+            request = wire.received(sys.stdin.buffer)
+            reply = answer(*request) if request is not None else None
+        except MemoryError:
+            reply = out_of_memory
 
 
 def confine(*, memory_mb: int, parent_id: int) -> None:
@@ -25,7 +54,7 @@ def confine(*, memory_mb: int, parent_id: int) -> None:
         (resource.RLIMIT_NOFILE, _MAX_OPEN_FILES),
     ]:
         _lower(limit, value)
-    # A picture that outlives the CPU limit ends the process: no handler may catch this signal.
+    # What outlives the CPU limit ends the process: no handler may catch this signal.
     signal.signal(signal.SIGXCPU, signal.SIG_DFL)
 
 

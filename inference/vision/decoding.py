@@ -3,13 +3,12 @@
 `python -m inference.vision.decoding MEMORY_MB TIMEOUT_S PARENT_ID`; see decoder.py.
 """
 
-import os
 import sys
 from dataclasses import asdict
 from typing import Any
 
 from inference.vision import wire
-from inference.vision.confinement import allow_cpu, confine
+from inference.vision.confinement import answer_requests, confine
 from inference.vision.images import read_picture
 from inference.vision.picture import Picture, PictureRefused
 from inference.vision.renditions import Rendition, Renditions, render
@@ -21,34 +20,25 @@ _CPU_GRACE_S = 5.0
 def main() -> None:
     """Answer until the input ends."""
     memory_mb, timeout_s, parent_id = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
-    replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever a library prints must not end up between the replies
     confine(memory_mb=memory_mb, parent_id=parent_id)
-    answer: bytes | None = wire.packed({"ready": True})
-    while answer is not None:
-        replies.write(answer)
-        replies.flush()
-        allow_cpu(timeout_s + _CPU_GRACE_S)
-        answer = _next_answer(memory_mb)
+    refusal = (
+        f"The picture needs more than {memory_mb:,} MB of memory to decode: make a smaller cutout, "
+        f"or scale the picture down."
+    )
+    answer_requests(
+        _decoded,
+        out_of_memory=wire.packed({"refused": refusal}),
+        cpu_s=timeout_s + _CPU_GRACE_S,
+    )
 
 
-def _next_answer(memory_mb: int) -> bytes | None:
+def _decoded(_: dict[str, Any], blobs: list[bytes]) -> bytes:
+    (content,) = blobs
     try:
-        request = wire.received(sys.stdin.buffer)
-        if request is None:
-            return None
-        (content,) = request[1]
         picture = read_picture(content)
         return _answer(picture, render(picture))
     except PictureRefused as refusal:
         return wire.packed({"refused": str(refusal)})
-    except MemoryError:
-        return wire.packed(
-            {
-                "refused": f"The picture needs more than {memory_mb:,} MB of memory to decode: "
-                f"make a smaller cutout, or scale the picture down."
-            }
-        )
 
 
 def _answer(picture: Picture, renditions: Renditions) -> bytes:

@@ -17,7 +17,7 @@ from inference.formats.card import Card
 from inference.formats.question import MULTIPLE_REST, Answer
 from inference.formats.tree import Tree
 from inference.vision.deletion import Deletion, deletion_test
-from inference.vision.masks import cell_means, hidden, pixels_of_cells, rise_masks
+from inference.vision.masks import cell_means, hidden, rise_masks, smoothed
 from inference.vision.session import ALPHA, CAM
 
 RISE, OCCLUSION, CLASS_ACTIVATION = "rise", "occlusion", "cam"
@@ -27,6 +27,7 @@ _MAX_CELLS = 32
 _MAX_MASKS = 8192
 _COPIES = 128  # at once: the largest batch of a processor
 _PIXELS = 2**24  # at once, which keeps the masks of large pictures below 200 MB
+_WINDOW = 3  # cells a side that occlusion hides at once
 _FLAT = 1e-5  # a map whose fractions differ by less is noise of the arithmetic
 
 
@@ -143,7 +144,7 @@ class _Probe:
     def of_cells(self, kept: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Return the fractions where cells (n, cells, cells) are kept, (n,)."""
         parts = [
-            self.of_masks(pixels_of_cells(kept[start : start + n], self.size_px).astype(np.float32))
+            self.of_masks(smoothed(kept[start : start + n], self.size_px))
             for start, n in self.batches(len(kept))
         ]
         return np.concatenate(parts)
@@ -178,11 +179,18 @@ def _rise(probe: _Probe, rng: np.random.Generator, n_masks: int, cells: int) -> 
 
 
 def _occlusion(probe: _Probe, cells: int) -> NDArray[np.float64]:
-    """Return by how much the fraction falls as each cell is hidden, (S, S)."""
-    kept = ~np.eye(cells * cells, dtype=np.bool_).reshape(-1, cells, cells)
-    found = probe.of_cells(np.concatenate([np.ones((1, cells, cells), np.bool_), kept]))
-    falls = (found[0] - found[1:]).reshape(cells, cells)
-    return pixels_of_cells(falls, probe.size_px)
+    """Return by how much the fraction falls as a place is hidden, (S, S).
+
+    A window slides by one cell, and a cell gets the mean over the windows that hid it: single
+    cells are too small for a network to miss them.
+    """
+    side = min(_WINDOW, cells - 1)
+    corner = np.arange(cells - side + 1)
+    covered = (corner[:, None] <= np.arange(cells)) & (np.arange(cells) < corner[:, None] + side)
+    windows = (covered[:, None, :, None] & covered[:, None, :]).reshape(-1, cells, cells)
+    found = probe.of_cells(~np.concatenate([np.zeros_like(windows[:1]), windows]))
+    falls = np.tensordot(found[0] - found[1:], windows, axes=1) / windows.sum(axis=0)
+    return smoothed(falls, probe.size_px).astype(np.float64)
 
 
 def _class_activation(probe: _Probe) -> NDArray[np.float64]:

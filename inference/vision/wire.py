@@ -1,4 +1,4 @@
-"""The messages between a decoder and its child: a JSON header, then byte strings. No pickle.
+"""The messages between a process and its child: a JSON header, then byte strings. No pickle.
 
 One message is the header's length (4 bytes, big endian), the header, and the blobs, whose lengths
 the header lists under "sizes".
@@ -13,8 +13,13 @@ _LENGTH_BYTES = 4
 
 def packed(fields: dict[str, Any], blobs: Sequence[bytes] = ()) -> bytes:
     """Return one message; blobs follow the fields in order."""
+    return b"".join([head(fields, blobs), *blobs])
+
+
+def head(fields: dict[str, Any], blobs: Sequence[bytes]) -> bytes:
+    """Return what a message begins with: sent before its blobs it spares copies of large ones."""
     header = json.dumps({**fields, "sizes": [len(blob) for blob in blobs]}).encode()
-    return b"".join([len(header).to_bytes(_LENGTH_BYTES, "big"), header, *blobs])
+    return len(header).to_bytes(_LENGTH_BYTES, "big") + header
 
 
 def taken(inbox: bytearray) -> tuple[dict[str, Any], list[bytes]] | None:

@@ -106,9 +106,13 @@ def test_storing_twice_counts_once(tmp_path, clock):
 
 
 def test_an_error_inside_still_stores(tmp_path, clock):
-    with pytest.raises(RuntimeError), meter_without_counters(tmp_path, clock):
-        clock.now += 3600
-        raise RuntimeError
+    def fail():
+        with meter_without_counters(tmp_path, clock):
+            clock.now += 3600
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert Energy.read(tmp_path / "energy.json").kwh == pytest.approx(0.005)
 
 

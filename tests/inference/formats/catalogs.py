@@ -66,10 +66,10 @@ def rewrite(path: Path, **columns: Any) -> None:
     """
     table = pq.read_table(path)
     metadata = table.schema.metadata
-    for name, values in columns.items():
-        if callable(values):
-            values = values(table[name].to_pylist())
+    for name, change in columns.items():
         place = table.column_names.index(name) if name in table.column_names else -1
+        old = [] if place < 0 else table[name].to_pylist()
+        values = change(old) if callable(change) else change
         if values is None:
             table = table.remove_column(place)
         elif place < 0:
@@ -82,3 +82,12 @@ def rewrite(path: Path, **columns: Any) -> None:
 def at(row: int, value: Any) -> Any:
     """Return what gives a column another value in one row."""
     return lambda values: [*values[:row], value, *values[row + 1 :]]
+
+
+def check_same(one: Catalog, two: Catalog) -> None:
+    """Check that two catalogs say the same, in the same types."""
+    for name in ("tree", "subject_ids", "groups", "pictures", "picture_sha256s", "aux_names"):
+        assert getattr(one, name) == getattr(two, name)
+    for name in ("votes", "asked", "nominal", "aux"):
+        assert getattr(one, name).dtype == getattr(two, name).dtype
+        assert np.array_equal(getattr(one, name), getattr(two, name), equal_nan=name == "aux")

@@ -131,7 +131,7 @@ def changed(card, key, **fields):
         ("gz.input", {"crop": 1.01}, "the crop 1.01. Write a number 0 to 1"),
         ("gz.input", {"crop": "1"}, "the crop '1'"),
         ("gz.input", {"crop": 10**400}, "the crop 1000"),
-        ("gz.input", {"color": "bgr"}, 'the color \'bgr\'. Write "rgb"'),
+        ("gz.input", {"color": "bgr"}, "the color 'bgr'. Write \"rgb\""),
         ("gz.input", {"resampling": "nearest"}, "resampling 'nearest'"),
         ("gz.input", {"precision": "int8"}, 'precision \'int8\'. Write "float32" or "float16"'),
         ("gz.input", {"aux": ["z", "z"]}, "'z' twice among its aux"),

@@ -7,25 +7,37 @@ seen it. That prediction is what the tables judge and the calibration is fitted 
 that ships is trained in the same way with nothing left out.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from inference.belief.calibration import fit_scales, scaled, set_sha256
+from inference.formats.atomic import write_text
+from inference.formats.card import Calibration
 from inference.formats.catalog import Catalog
 from inference.formats.split import TEST, TRAIN, VALIDATION, fold_of, split_of
 from inference.formats.stamps import read_stamps, write_stamps
 from training.checkpoint import save_weights
 from training.config import Config
 from training.dataset import Dataset, from_catalog
-from training.evaluate import predict_alpha
-from training.gz2 import PARTIAL, read_gz2
+from training.energy import EnergyMeter
+from training.evaluate import Evaluation, judge, predict_alpha
+from training.export_onnx import draft_card
+from training.gz2 import COUNTED, FULL, PARTIAL, TRAINING_DATA, read_gz2
+from training.journal import TerminalJournal
 from training.loop import Fitted, Journal, fit
+from training.pipeline import export_dataset
+from training.report import coverage_table, question_table, shown
 from training.stamps import stamp_blocks
 
+KINDS = (FULL, PARTIAL, COUNTED)
 N_FOLDS = 5
+_ENOUGH_COUNTS = 50  # galaxies with raw counts, to calibrate a question by these alone
 CONFIG = Config(
     width=32,
     depth=4,
@@ -89,6 +101,109 @@ def train_starter(
         alpha[places] = predict_alpha(fold_fitted.network, dataset, places)
     dataset, fitted = trained("all", further, np.zeros(len(catalog), bool))
     return Starter(catalog, dataset, kinds, folds, alpha, fitted)
+
+
+def make_starter(data: Path, out: Path, work: Path) -> str:
+    """Train, judge and write the network that ships, its card beside it; return the tables.
+
+    Args:
+        data: folder of the public tables and pictures, see gz2.py.
+        out: the model file; its card for people is written to `<out without suffix>-card.md`.
+        work: folder of checkpoints: a killed training goes on.
+    """
+    with EnergyMeter(work / "energy.json", gpu=torch.cuda.is_available()) as meter:
+        made = train_starter(data, work, lambda name: TerminalJournal(None, CONFIG.epochs, name))
+        energy = meter.energy
+    evaluations = judged(made)
+    card = replace(
+        draft_card(made.fitted.network, model_id="galaxy-zoo-2-starter", created_at=_today(work)),
+        calibration=calibration_of(made, np.flatnonzero(made.folds >= 0)),
+        training_data=TRAINING_DATA,
+        metrics={name: evaluation.headline() for name, evaluation in evaluations.items()},
+        lineage={
+            "config": CONFIG.to_json() | {"further": FURTHER},
+            "galaxies": {kind: int((made.kinds == kind).sum()) for kind in KINDS},
+            "judged_by": f"{N_FOLDS}-fold cross-validation by hash of the survey id",
+            "energy": energy.to_json(),
+            "torch": torch.__version__,
+        },
+    )
+    sha256 = export_dataset(made.fitted.network, card, made.dataset, out)
+    words = (
+        f"# {card.model_id}\n\n`{out.name}`, SHA-256 `{sha256}`, {out.stat().st_size:,} bytes, "
+        f"made {card.created_at} by `make starter`.\n\n{TRAINING_DATA}\n\n"
+        f"{tables(made, evaluations)}\n\nEnergy: {energy}.\n"
+    )
+    write_text(out.with_name(f"{out.stem}-card.md"), words)
+    return words
+
+
+def judged(made: Starter) -> dict[str, Evaluation]:
+    """Return the scores of galaxies with all fractions, and of those with raw counts.
+
+    Each galaxy is predicted by a network that never saw it, and calibrated by the galaxies of the
+    other folds.
+    """
+    alpha = np.array(made.alpha, np.float32)
+    for fold in range(N_FOLDS):
+        others = np.flatnonzero((made.folds >= 0) & (made.folds != fold))
+        inside = made.folds == fold
+        scales = dict(calibration_of(made, others).scales)
+        alpha[inside] = scaled(made.alpha[inside], scales, made.catalog.tree)
+    return {
+        kind: judge(made.dataset, places, alpha[places], None)
+        for kind in (FULL, COUNTED)
+        if len(places := np.flatnonzero(made.kinds == kind))
+    }
+
+
+def calibration_of(made: Starter, places: NDArray[np.int64]) -> Calibration:
+    """Return the scales fitted to the judged galaxies at these places.
+
+    By those with raw counts where enough were asked a question, as only counts of people scatter
+    as people do; otherwise by all.
+    """
+    tree, votes, asked = made.catalog.tree, made.catalog.votes, made.catalog.asked
+    counted = places[made.kinds[places] == COUNTED]
+    by_counts = fit_scales(made.alpha[counted], votes[counted], asked[counted], tree)
+    by_all = fit_scales(made.alpha[places], votes[places], asked[places], tree)
+    enough = (asked[counted] > 0).sum(axis=0) >= _ENOUGH_COUNTS
+    scales = {
+        question.key: (by_counts if enough[question.index] else by_all)[question.key]
+        for question in tree.questions
+    }
+    ids = [made.catalog.subject_ids[place] for place in places]
+    return Calibration(scales, set_sha256(ids, votes[places]), len(places))
+
+
+def tables(made: Starter, evaluations: Mapping[str, Evaluation]) -> str:
+    """Return the tables for people, Markdown."""
+    full, counted = evaluations[FULL], evaluations[COUNTED]
+    tree = made.catalog.tree
+    likelihood = (
+        f"Negative log-likelihood, nats a galaxy: {shown(full.scores.nll)} of fractions (the mean "
+        f"fractions for all alike: {shown(full.mean.nll)}), {shown(counted.scores.nll)} of counts "
+        f"({shown(counted.mean.nll)})."
+    )
+    return "\n\n".join(
+        [
+            f"## Fractions of {full.scores.n} galaxies never trained on ({N_FOLDS}-fold by hash)",
+            question_table(full.scores, tree),
+            f"## Raw counts of {counted.scores.n} Stripe 82 galaxies never trained on",
+            question_table(counted.scores, tree),
+            "### Intervals of the raw counts",
+            coverage_table(counted.scores.coverage["all"]),
+            likelihood,
+        ]
+    )
+
+
+def _today(work: Path) -> str:
+    """Return the day on which the training ended, the same when it is exported again."""
+    path = work / "made-on.txt"
+    if not path.exists():
+        write_text(path, datetime.now(UTC).date().isoformat())
+    return path.read_text()
 
 
 def _stamps(catalog: Catalog, data: Path, config: Config, folder: Path) -> NDArray[np.uint8]:

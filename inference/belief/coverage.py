@@ -16,6 +16,7 @@ from inference.formats.tree import Tree
 MASSES = (0.5, 0.68, 0.9, 0.95)
 ALL = "all"
 _BLOCK = 2_000_000  # probabilities held at once
+_ROUNDING = 1e-9  # of sums of probabilities, which are often just a tail in small crowds
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def _judged(
         count = np.clip(votes[rows], 0, n)
         here = np.arange(len(rows))
         for place, mass in enumerate(masses):
-            tail = (1 - mass) / 2
+            tail = (1 - mass) / 2 + _ROUNDING
             lower = (below <= tail).sum(axis=1)
             upper = np.minimum((below < 1 - tail).sum(axis=1), n)
             outside = np.where(lower > 0, below[here, lower - 1], 0)

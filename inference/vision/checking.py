@@ -14,18 +14,19 @@ from typing import Any
 
 import onnx
 
+from inference.errors import InferenceError
 from inference.vision import wire
 from inference.vision.confinement import answer_requests, confine
+from inference.vision.contract import card_of, check_contract, loaded, words_of
 from inference.vision.model_file import ModelRefused
 from inference.vision.model_rules import check_kind, check_rules, check_sizes
 from inference.vision.providers import CPU
 from inference.vision.seccomp import seal
-from inference.vision.session import Session, card_of, check_contract, loaded
+from inference.vision.session import Session
 from inference.vision.trials import check_outputs
 
 # Weights above this are no shapes: shape inference needs not know them.
 _MAX_SHAPE_BYTES = 1_000
-_SHOWN_CHARACTERS = 160  # of a library's error
 
 
 def main() -> None:
@@ -40,7 +41,7 @@ def main() -> None:
         limits = _limits()
         try:
             return wire.packed({**_judged(content, name, memory_mb), "limits": limits})
-        except ModelRefused as refusal:
+        except InferenceError as refusal:
             return wire.packed({"refused": str(refusal)})
 
     answer_requests(answer, out_of_memory=wire.packed({"out_of_memory": True}), cpu_s=timeout_s)
@@ -50,7 +51,7 @@ def _judged(content: bytes, name: str, memory_mb: int) -> dict[str, Any]:
     """Return the facts of a file that follows the contract.
 
     Raises:
-        ModelRefused: it does not.
+        InferenceError: it does not.
         MemoryError: it needs too much.
     """
     try:
@@ -63,10 +64,10 @@ def _judged(content: bytes, name: str, memory_mb: int) -> dict[str, Any]:
     except Exception as error:
         if _is_about_memory(error):
             raise MemoryError from error
-        if isinstance(error, ModelRefused):
+        if isinstance(error, InferenceError):  # a sentence already
             raise
         raise ModelRefused(
-            f"{name} cannot be used ({_words(error)}): it contradicts itself, so export it again."
+            f"{name} cannot be used ({words_of(error)}): it contradicts itself, so export it again."
         ) from error
     return {
         "metadata": raw.get_modelmeta().custom_metadata_map,
@@ -85,7 +86,8 @@ def _take_apart(content: bytes, name: str, *, most_numbers: int) -> None:
         model = onnx.load_model_from_string(content)
     except Exception as error:  # the parser raises two kinds of its own
         raise ModelRefused(
-            f"{name} is no ONNX model, or a damaged one ({_words(error)}): copy or export it again."
+            f"{name} is no ONNX model, or a damaged one ({words_of(error)}): copy or export it "
+            f"again."
         ) from error
     _check_fields(model, name)
     check_rules(model, name, newest_opset=onnx.defs.onnx_opset_version())
@@ -97,7 +99,7 @@ def _take_apart(content: bytes, name: str, *, most_numbers: int) -> None:
         )
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ModelRefused(
-            f"{name} breaks the rules of ONNX ({_words(error)}): export it again."
+            f"{name} breaks the rules of ONNX ({words_of(error)}): export it again."
         ) from error
     check_sizes(inferred.graph, name, most=most_numbers)
 
@@ -123,16 +125,11 @@ def _forget_weights(graph: onnx.GraphProto) -> None:
 def _is_about_memory(error: BaseException | None) -> bool:
     """Say whether an error, or what it was raised for, is a failed allocation."""
     while error is not None:
-        words = "" if isinstance(error, ModelRefused) else str(error).lower()
+        words = "" if isinstance(error, InferenceError) else str(error).lower()
         if isinstance(error, MemoryError) or "alloc" in words:
             return True
         error = error.__cause__ or error.__context__
     return False
-
-
-def _words(error: BaseException) -> str:
-    words = " ".join(str(error).split()) or type(error).__name__
-    return words[:_SHOWN_CHARACTERS]
 
 
 def _limits() -> dict[str, bool]:
@@ -142,7 +139,7 @@ def _limits() -> dict[str, bool]:
         "cpu time": _is_limited(resource.RLIMIT_CPU),
         "no network": _is_refused(lambda: socket.socket().close()),
         "empty folder": not any(Path.cwd().iterdir()),
-        "no new files": _is_refused(lambda: Path("probe").touch()),
+        "no new files": _is_refused(_make_file),
         "no new processes": _is_refused(_fork),
     }
 
@@ -157,6 +154,11 @@ def _is_refused(attempt: Callable[[], object]) -> bool:
     except OSError:
         return True
     return False
+
+
+def _make_file() -> None:
+    Path("probe").touch()
+    Path("probe").unlink()
 
 
 def _fork() -> None:

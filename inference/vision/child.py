@@ -9,9 +9,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from inference.vision import wire
@@ -21,7 +19,6 @@ _START_TIMEOUT_S = 60.0
 _PIPE_BYTES = 1_048_576  # a whole reply fits, so a child goes on while its parent is busy
 _CHUNK_BYTES = 1_048_576
 _MAX_REPLY_BYTES = 200_000_000  # whatever has taken a child over, its parent keeps its memory
-_NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 
 Message = tuple[dict[str, Any], list[bytes]]
 
@@ -37,18 +34,8 @@ class ChildTooSlow(Exception):
 class Child:
     """One process in a session and a folder of its own, with next to no environment."""
 
-    def __init__(
-        self,
-        module: str,
-        arguments: tuple[str, ...],
-        *,
-        folder: str,
-        settings: Mapping[str, str] = _NO_SETTINGS,
-    ) -> None:
+    def __init__(self, module: str, arguments: tuple[str, ...], *, folder: str) -> None:
         """Start `python -m module *arguments <own process id>` and wait until it is ready.
-
-        Args:
-            settings: environment variables beside the few that every child has.
 
         Raises:
             RuntimeError: it does not start; its own words are on standard error.
@@ -60,7 +47,7 @@ class Child:
             stdout=subprocess.PIPE,
             bufsize=0,
             cwd=folder,
-            env={**_environment(folder), **settings},
+            env=_environment(folder),
             start_new_session=True,
         )
         assert self._process.stdin is not None  # noqa: S101  for the type checker: both are PIPE

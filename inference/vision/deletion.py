@@ -57,10 +57,15 @@ class Deletion:
         return float(self._area(self.center))
 
     @property
+    def lowers(self) -> bool:
+        """Whether blanking in the map's order lowers the fraction at all."""
+        return self.own_score < float(self.own[0]) - _MARGIN
+
+    @property
     def beats_random(self) -> bool:
-        """Whether the map is clearly better than chance."""
+        """Whether the map lowers the fraction, and clearly faster than chance."""
         needed = max(_SPREADS * self.random_spread, _MARGIN)
-        return self.own_score < self.random_score - needed
+        return self.lowers and self.own_score < self.random_score - needed
 
     @property
     def beats_center(self) -> bool:
@@ -70,6 +75,8 @@ class Deletion:
     @property
     def verdict(self) -> str:
         """What the test says of the map, one sentence for people."""
+        if not self.lowers:
+            return "Blanking what this map shows does not lower the answer, so it explains nothing."
         if not self.beats_random:
             return "This map is no better than blanking cells at random, so it explains nothing."
         sentence = "Blanking what this map shows lowers the answer faster than blanking at random"

@@ -181,15 +181,15 @@ def _rise(probe: _Probe, rng: np.random.Generator, n_masks: int, cells: int) -> 
 def _occlusion(probe: _Probe, cells: int) -> NDArray[np.float64]:
     """Return by how much the fraction falls as a place is hidden, (S, S).
 
-    A window slides by one cell, and a cell gets the mean over the windows that hid it: single
-    cells are too small for a network to miss them.
+    A window slides by one cell, also over the border, so that all cells are hidden equally often;
+    a cell gets the mean over its windows. Single cells are too small for a network to miss them.
     """
     side = min(_WINDOW, cells - 1)
-    corner = np.arange(cells - side + 1)
-    covered = (corner[:, None] <= np.arange(cells)) & (np.arange(cells) < corner[:, None] + side)
-    windows = (covered[:, None, :, None] & covered[:, None, :]).reshape(-1, cells, cells)
+    start = np.arange(1 - side, cells)[:, None]
+    inside = (start <= np.arange(cells)) & (np.arange(cells) < start + side)  # (windows, cells)
+    windows = (inside[:, None, :, None] & inside[:, None, :]).reshape(-1, cells, cells)
     found = probe.of_cells(~np.concatenate([np.zeros_like(windows[:1]), windows]))
-    falls = np.tensordot(found[0] - found[1:], windows, axes=1) / windows.sum(axis=0)
+    falls = np.tensordot(found[0] - found[1:], windows, axes=1) / side**2
     return smoothed(falls, probe.size_px).astype(np.float64)
 
 

@@ -1,6 +1,8 @@
 """One file of bytes to one picture: JPEG, PNG or FITS, judged by content and never by name."""
 
+import os
 import re
+import stat
 import struct
 from io import BytesIO
 from pathlib import Path
@@ -31,7 +33,7 @@ def read_picture(source: bytes | Path) -> Picture:
         PictureRefused: one sentence for the person who sent it.
         MemoryError: only where the process is limited; it is not the file that is judged then.
     """
-    content = source if isinstance(source, bytes) else _content_of(source)
+    content = source if isinstance(source, bytes) else content_of(source)
     if len(content) > MAX_FILE_BYTES:
         raise PictureRefused(too_large(len(content)))
     kind = kind_of(content)
@@ -48,10 +50,30 @@ def read_picture(source: bytes | Path) -> Picture:
         ) from error
 
 
-def _content_of(path: Path) -> bytes:
-    if (n_bytes := path.stat().st_size) > MAX_FILE_BYTES:
-        raise PictureRefused(too_large(n_bytes))
-    return path.read_bytes()
+def content_of(path: Path) -> bytes:
+    """Return what is in a file.
+
+    Raises:
+        PictureRefused: it cannot be read, is no file, or has too many bytes.
+    """
+    try:
+        with open(path, "rb", buffering=0, opener=_at_once) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise PictureRefused(f"{str(path)!r} is no file: name a JPEG, PNG or FITS picture.")
+            if status.st_size > MAX_FILE_BYTES:
+                raise PictureRefused(too_large(status.st_size))
+            return file.readall()
+    except (OSError, ValueError) as error:
+        words = error.strerror if isinstance(error, OSError) else error
+        raise PictureRefused(
+            f"The file {str(path)!r} cannot be read ({words}): name a JPEG, PNG or FITS picture."
+        ) from None
+
+
+def _at_once(name: str, flags: int) -> int:
+    """Open a file; a pipe that nobody writes to would be waited for until somebody does."""
+    return os.open(name, flags | os.O_NONBLOCK)
 
 
 def _read_jpeg(content: bytes) -> Picture:

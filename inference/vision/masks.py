@@ -62,8 +62,8 @@ def rise_masks(
 def smoothed(cells: NDArray[Any], size_px: int) -> NDArray[np.float32]:
     """Return cells (..., cells, cells) as pixels (..., size_px, size_px) without edges.
 
-    A mask of hard squares would cut a grid of edges into a galaxy, and networks take them for
-    structure: of fifteen measured maps of smooth galaxies every one drowned in it.
+    Hard squares would cut edges into a galaxy, which networks take for arms and bars: such holes
+    can make an answer rise that lost all its evidence.
     """
     n_cells = cells.shape[-1]
     place = (_in_cells(n_cells, size_px) - 0.5).clip(0, n_cells - 1)  # centers are whole numbers
@@ -88,5 +88,5 @@ def _in_cells(cells: int, size_px: int) -> NDArray[np.float64]:
 
 def _bilinear(place: NDArray[np.float64], n: int) -> NDArray[np.float32]:
     """Return the weight of each of n grid lines at each place: a tent of 1 on either side."""
-    distance = np.abs(place[..., None] - np.arange(n))
-    return np.maximum(0, 1 - distance).astype(np.float32)
+    weights: NDArray[np.float64] = np.maximum(0, 1 - np.abs(place[..., None] - np.arange(n)))
+    return weights.astype(np.float32)

@@ -4,13 +4,14 @@ ONNX Runtime falls back to the processor without a word (its issue 23372), so wh
 always looked up and reported.
 """
 
+import io
 import logging
+from contextlib import redirect_stdout
 from typing import Any
-
-import onnxruntime
 
 from inference.errors import shown
 from inference.vision.model_file import NoGpu
+from inference.vision.runtime import onnxruntime
 
 REQUIRE, PREFER, OFF = "require", "prefer", "off"
 CPU, CUDA, TENSORRT = (
@@ -33,19 +34,19 @@ def wanted(gpu: str, *, tensorrt: bool = False) -> list[Provider]:
 
     Args:
         gpu: "require", "prefer" or "off".
-        tensorrt: also ask for TensorRT, which builds an engine for minutes at the first start.
+        tensorrt: also ask for TensorRT, which builds engines for minutes at every start.
 
     Raises:
         NoGpu: one is required, and this installation of ONNX Runtime knows none.
     """
     if gpu not in (REQUIRE, PREFER, OFF):
-        raise NoGpu(f"GPU={shown(gpu)} is unknown. Use require, prefer or off.")
+        raise NoGpu(f"GPU={shown(gpu)} is unknown: use require, prefer or off.")
     available = onnxruntime.get_available_providers() if gpu != OFF else []
     found: list[Provider] = []
     if tensorrt and TENSORRT in available:
-        found.append((TENSORRT, {"trt_engine_cache_enable": True}))
+        found.append((TENSORRT, {}))
     if CUDA in available:
-        onnxruntime.preload_dlls()
+        _load_cuda()
         found.append((CUDA, dict(_CUDA_OPTIONS)))
     if gpu == REQUIRE and not found:
         raise NoGpu(
@@ -56,7 +57,7 @@ def wanted(gpu: str, *, tensorrt: bool = False) -> list[Provider]:
 
 
 def check_got(session: Any, gpu: str, asked: list[Provider]) -> str:
-    """Return the provider that a session really has; warn once where it is not the one asked for.
+    """Return the provider that a session really has; warn where it is not the one asked for.
 
     Raises:
         NoGpu: a GPU is required and the session runs on the processor.
@@ -64,10 +65,19 @@ def check_got(session: Any, gpu: str, asked: list[Provider]) -> str:
     got = str(session.get_providers()[0])
     if got == asked[0][0]:
         return got
-    if gpu == REQUIRE:
+    if gpu == REQUIRE and got == CPU:
         raise NoGpu(
             f"GPU=require, but the session fell back to {got}: the CUDA 13 and cuDNN 9 libraries "
             f"or the driver do not fit this onnxruntime-gpu; install the extra `gpu` whole."
         )
     _LOG.warning("Asked for %s and got %s: predictions run slower.", asked[0][0], got)
     return got
+
+
+def _load_cuda() -> None:
+    """Load CUDA's libraries from their packages; what is missing is printed, so it is kept."""
+    said = io.StringIO()
+    with redirect_stdout(said):
+        onnxruntime.preload_dlls()
+    if said.getvalue():
+        _LOG.info("%s", said.getvalue().strip())

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from inference.formats.card import Card
 from inference.vision.model_file import ModelRefused
 from inference.vision.session import Session
 
@@ -35,31 +36,41 @@ class Slot:
         """Load another model file beside the one that serves and let it serve from now on.
 
         Args:
-            other_tree: allow a network of another tree or picture size.
+            other_tree: allow a network of another tree or another input.
             options: of `Session.open`.
 
         Raises:
             ModelRefused: it does not prove itself, or is about another tree; the old one stays.
+            NoGpu: a GPU is required and cannot be used; the old one stays.
         """
         new = Session.open(path, **options)
         with self._lock:
             old = self._session
-            if not other_tree and (new.card.tree, new.card.input) != (
-                old.card.tree,
-                old.card.input,
-            ):
-                raise ModelRefused(
-                    f"{path.name} is about the tree {new.card.tree.key!r} "
-                    f"({new.card.tree.sha256[:12]}) at {new.card.input.size_px} px, and "
-                    f"{old.card.tree.key!r} ({old.card.tree.sha256[:12]}) at "
-                    f"{old.card.input.size_px} px is served: swap it in where that is meant."
-                )
-            self._session = new
-            self._users[new] = 0
-            self._end_if_idle(old)
-        return new
+            if other_tree or is_alike(new.card, old.card):
+                self._session = new
+                self._users[new] = 0
+                self._end_if_idle(old)
+                return new
+        new.close()
+        raise ModelRefused(
+            f"{path.name} is {_words(new.card)}, and {_words(old.card)} is served: start another "
+            f"campaign with it, or swap it in where another tree is meant."
+        )
 
     def _end_if_idle(self, session: Session) -> None:
         if session is not self._session and self._users.get(session) == 0:
             del self._users[session]
             session.close()
+
+
+def is_alike(card: Card, other: Card) -> bool:
+    """Say whether two networks take the same pictures and answer the same questions."""
+    return (card.tree, card.input) == (other.tree, other.input)
+
+
+def _words(card: Card) -> str:
+    tree = card.tree
+    return (
+        f"about the tree {tree.key!r} ({tree.sha256[:12]}) at {card.input.size_px} px of the "
+        f"central {card.input.crop:.0%}"
+    )

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from inference.formats.card import EMBEDDING_SIZE, Card
 from inference.formats.golden import golden_images
+from inference.vision.contract import ALPHA, ALPHA_MC, CAM, EMBEDDING, FEATURES, POOLED
 from inference.vision.model_file import ModelRefused
-from inference.vision.session import ALPHA, ALPHA_MC, CAM, EMBEDDING, FEATURES, POOLED, Session
+from inference.vision.session import Session
 
 _N_RANDOM, _SEED = 3, 20_260_131
 # Between a picture alone and among others: another batch size adds in another order.

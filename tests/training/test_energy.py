@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training import energy
 from training.energy import (
     GPU_MEASURED,
     GPU_UNKNOWN,
@@ -140,7 +139,7 @@ def test_counters_are_measured(powercap, clock):
 
 @given(
     full_uj=st.integers(1000, 2**38),
-    steps=st.lists(st.floats(0, 0.999), max_size=20),
+    steps=st.lists(st.floats(0, 0.999), max_size=10),
     start=st.floats(0, 0.999),
 )
 def test_a_counter_that_wraps_around_loses_nothing(tmp_path_factory, full_uj, steps, start):
@@ -213,7 +212,7 @@ def test_nvidia_smi_is_asked_for_the_visible_gpus_only(monkeypatch):
         asked.append(command)
         return subprocess.CompletedProcess(command, 0, stdout="61.5\n 70.25\n")
 
-    monkeypatch.setattr(energy.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,3")
     assert nvidia_watts() == pytest.approx(131.75)
     assert asked[0][-1] == "--id=1,3"
@@ -222,7 +221,7 @@ def test_nvidia_smi_is_asked_for_the_visible_gpus_only(monkeypatch):
 @pytest.mark.parametrize("answer", ["[N/A]\n", "", "No devices were found\n"])
 def test_power_that_nvidia_smi_does_not_know_is_none(monkeypatch, answer):
     monkeypatch.setattr(
-        energy.subprocess,
+        subprocess,
         "run",
         lambda command, **_: subprocess.CompletedProcess(command, 0, stdout=answer),
     )

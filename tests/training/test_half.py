@@ -1,5 +1,6 @@
 import copy
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import onnx
@@ -142,11 +143,16 @@ def test_weights_that_trunk_and_head_share_stay_exact_in_the_head():
         helper.make_node("ReduceMean", ["features"], ["pooled"], name="mean", keepdims=0),
         helper.make_node("Mul", ["pooled", "shared"], ["alpha"], name="outside"),
     ]
+    shapes: dict[str, list[Any] | None] = {
+        "images": ["N", 4, 4, 4],
+        "features": ["N", 4, 4, 4],
+        "pooled": None,
+        "alpha": [4, 4],
+    }
     values = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-        for name, shape in (("images", ["N", 4, 4, 4]), ("features", ["N", 4, 4, 4]),
-                            ("pooled", None), ("alpha", [4, 4]))
-    ]  # fmt: skip
+        for name, shape in shapes.items()
+    ]
     graph = helper.make_graph(nodes, "g", values[:1], values[1:], [shared, kernel])
     opset = helper.make_opsetid("", 20)
     half = to_half(helper.make_model(graph, opset_imports=[opset], ir_version=10))

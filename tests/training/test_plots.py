@@ -59,7 +59,7 @@ def test_every_tree_can_be_drawn_for_a_page_800_px_wide(tree_key):
 def test_the_same_figures_give_the_same_bytes_whatever_the_users_style():
     judged = judged_galaxies("three-class")
     first = plots_of(judged) | {"loss": loss_plot(HISTORY)}
-    with mpl.rc_context({"font.size": 30, "axes.grid": False, "savefig.dpi": 40}):
+    with mpl.rc_context({"lines.linewidth": 9, "axes.labelpad": 40, "savefig.dpi": 40}):
         second = plots_of(judged) | {"loss": loss_plot(HISTORY)}
     assert first == second
 

@@ -173,9 +173,7 @@ def test_a_network_no_better_than_the_mean_says_so(evaluation):
     guessing = judged(dataset, np.random.default_rng(1).permutation(alpha))
     words = "No better than the mean fractions in: shape."
     assert words in limits(guessing, card_of(guessing))
-    assert limits(evaluation, card_of(evaluation)) == [
-        "Pictures of another survey, scale or stretch are another matter: judge them first."
-    ]
+    assert words not in limits(evaluation, card_of(evaluation))
 
 
 def test_intervals_that_claim_too_much_are_named():

@@ -20,6 +20,11 @@ def crowd(tree, n=1500, seed=0, **of):
     return alpha, votes, asked
 
 
+def coverage_of(galaxies, tree):
+    alpha, votes, asked = galaxies
+    return coverage(alpha, votes, asked, tree)
+
+
 def test_by_hand():
     # Of one person the counts 0 and 1 are alike, so that any interval must hold both.
     alpha, votes = np.array([[5.0, 5]]), np.array([[1, 0]])
@@ -33,15 +38,16 @@ def test_an_interval_is_the_equal_tailed_one_of_counts(alpha, rest, people, mass
     votes = np.stack([counts, people - counts], 1)
     galaxies = np.tile([[alpha, rest]], (len(counts), 1))
     (found,) = coverage(galaxies, votes, votes.sum(1)[:, None], BINARY, masses=(mass,))["q0"]
-    lower, upper = stats.betabinom.interval(mass, people, alpha, rest)
-    inside = stats.betabinom.pmf(np.arange(lower, upper + 1), people, alpha, rest).sum()
-    assert found.nominal == pytest.approx(inside, abs=1e-6)
-    assert found.observed == pytest.approx((upper - lower + 1) / (people + 1))
+    pmf = stats.betabinom.pmf(counts, people, alpha, rest)
+    tail = (1 - mass) / 2 + 1e-9
+    inside = (np.cumsum(pmf) > tail) & (np.cumsum(pmf[::-1])[::-1] > tail)
+    assert found.nominal == pytest.approx(pmf[inside].sum(), abs=1e-8)
+    assert found.observed == pytest.approx(inside.mean())
 
 
 @pytest.mark.parametrize("tree", [BINARY, GZ2, MIXED], ids=["binary", "galaxy-zoo-2", "mixed"])
 def test_votes_drawn_from_the_concentrations_are_covered_as_claimed(tree):
-    found = coverage(*crowd(tree), tree)
+    found = coverage_of(crowd(tree), tree)
     assert set(found) == {ALL, *(question.key for question in tree.questions)}
     for key, figures in found.items():
         assert [figure.mass for figure in figures] == list(MASSES)
@@ -66,7 +72,7 @@ def test_timid_concentrations_are_caught():
 
 
 def test_the_whole_is_all_questions_together():
-    found = coverage(*crowd(GZ2, 200), GZ2)
+    found = coverage_of(crowd(GZ2, 200), GZ2)
     parts = [figures[2] for key, figures in found.items() if key != ALL]
     whole = found[ALL][2]
     assert whole.n == sum(part.n for part in parts)
@@ -76,16 +82,19 @@ def test_the_whole_is_all_questions_together():
 
 def test_small_blocks_change_nothing(monkeypatch):
     galaxies = crowd(GZ2, 100)
-    whole = coverage(*galaxies, GZ2)
+    whole = coverage_of(galaxies, GZ2)
     monkeypatch.setattr(module, "_BLOCK", 100)
-    assert coverage(*galaxies, GZ2) == whole
+    assert coverage_of(galaxies, GZ2) == whole
 
 
 def test_fractions_of_a_nominal_crowd_are_rounded_to_people():
-    alpha = np.array([[3.0, 2, 4]])
-    parts = coverage(alpha, np.array([[11.6, 8.3, 20.1]]), np.array([[40.0]]), TERNARY)
-    whole = coverage(alpha, np.array([[12, 8, 20]]), np.array([[40]]), TERNARY)
-    assert parts == whole
+    sure = np.array([[1e6, 1e6]])  # half the intervals of 40 people are 18 to 22
+
+    def inside(*votes):
+        return coverage(sure, np.array([votes]), np.array([[39.7]]), BINARY)["q0"][0].observed
+
+    assert inside(17.6, 22.4) == 1
+    assert inside(17.4, 22.6) == 0
 
 
 def test_galaxies_whose_people_round_to_nobody_are_left_out():

@@ -158,6 +158,14 @@ def test_votes_for_one_answer_are_beta_binomial(alpha, rest, people):
     )
 
 
+@pytest.mark.parametrize(("alpha", "rest"), [(5000, 0.02), (0.02, 5000), (1e-3, 1e-3)])
+def test_votes_of_many_people_who_are_nearly_sure_are_probabilities_too(alpha, rest):
+    found = beta_binomial(np.array([alpha]), np.array([rest]), 400)[0]
+    expected = stats.betabinom.logpmf(np.arange(401), 400, alpha, rest)
+    seen = expected > -600
+    assert np.log(found[seen]) == pytest.approx(expected[seen], rel=1e-6, abs=1e-6)
+
+
 def test_nobody_gives_no_votes_for_sure():
     assert beta_binomial(np.array([2.0]), np.array([3.0]), 0).tolist() == [[1.0]]
 

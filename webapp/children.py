@@ -28,6 +28,7 @@ class Child:
     identity: dict[str, Any] = field(default_factory=dict)
     before: Callable[[], None] = lambda: None  # called before every start
     ends_last: bool = False  # the others need it until they have ended
+    is_optional: bool = False  # the site goes on without it, however often it fails
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Patience:
     stop_within_s: float = 6.0
     last_within_s: float = 2.5
     poll_s: float = 0.1
+    optional_delay_s: float = 60.0  # before an optional child is tried again, doubled each time
+    optional_most_s: float = 3600.0
 
 
 class Post:
@@ -49,6 +52,7 @@ class Post:
         self.child = child
         self.process: subprocess.Popen[bytes] | None = None
         self.failed_at: deque[float] = deque()
+        self.n_failures = 0
         self.due_at = 0.0
 
     def start(self, environment: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -79,6 +83,11 @@ class Post:
             CannotStart: it fails too often.
         """
         now = time.monotonic()
+        self.n_failures += 1
+        if self.child.is_optional:
+            growing_s = patience.optional_delay_s * 2.0 ** min(self.n_failures - 1, 30)
+            self.due_at = now + min(growing_s, patience.optional_most_s)
+            return self.due_at - now
         self.failed_at.append(now)
         while self.failed_at[0] < now - patience.window_s:
             self.failed_at.popleft()

@@ -17,7 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from webapp import broker, cluster, embedded, sentinel
 from webapp.children import ROOT, Child, Patience, Post, bound, ending
 from webapp.cluster import CannotStart
-from webapp.env import env_int, env_str
+from webapp.env import env_bool, env_int, env_str
 
 LOGS_BOUNDED_EVERY_S = 60.0
 DATABASE_WITHIN_S = 10.0  # a configured server may be starting at the same time
@@ -104,7 +104,13 @@ class Supervisor:
         elif (code := post.exit_code) is not None:
             self._clear_away(post)
             delay_s = post.note_failure(self.patience)
-            say(f"{post.child.name} {ending(code)}; it starts again in {delay_s:g} s.")
+            if not post.child.is_optional:
+                say(f"{post.child.name} {ending(code)}; it starts again in {delay_s:g} s.")
+            elif post.n_failures == 1:
+                say(
+                    f"{post.child.name} {ending(code)}; the site goes on without it. See "
+                    f"{post.child.log}."
+                )
 
     def _start(self, post: Post) -> None:
         process = post.start(self.environment)
@@ -216,7 +222,13 @@ def run_site(supervisor: Supervisor, var: Path, port: int) -> None:
         (var / "demo-loaded").touch()
     for child in site_children(logs, port):
         supervisor.start(child)
-    supervisor.watch(announcement(port, logs))
+    trainer = [trainer_child(logs, var / "runs")] if env_bool("TRAINER", "true") else []
+
+    def when_up() -> None:
+        for child in trainer:  # its installation shall not delay the first page
+            supervisor.start(child)
+
+    supervisor.watch(announcement(port, logs, when_up))
 
 
 def start_database(supervisor: Supervisor, var: Path) -> None:
@@ -289,8 +301,20 @@ def site_children(logs: Path, port: int) -> list[Child]:
     ]
 
 
-def announcement(port: int, logs: Path) -> Callable[[], None]:
-    """Return what prints the address, once, when the site listens."""
+def trainer_child(logs: Path, runs: Path) -> Child:
+    """Return what makes the training's environment, and then trains runs as they appear.
+
+    It gives way to the site, and forgets that a `make` has started us.
+    """
+    polite = ["env", "-u", "MAKEFLAGS", "-u", "MAKELEVEL", "nice", "-n", "10"]
+    command = [*polite, "make", "--no-print-directory", "trainer", f"RUNS={runs}"]
+    return Child("trainer", command, logs / "trainer.log", is_optional=True)
+
+
+def announcement(
+    port: int, logs: Path, when_up: Callable[[], None] = lambda: None
+) -> Callable[[], None]:
+    """Return what prints the address, once, when the site listens, and then calls when_up."""
     waiting = [
         f"Tuning Fork is at http://localhost:{port}",
         "To make an admin: .venv/bin/python manage.py createsuperuser",
@@ -301,6 +325,7 @@ def announcement(port: int, logs: Path) -> Callable[[], None]:
         if waiting and listens(port):
             say("\n".join(waiting))
             waiting.clear()
+            when_up()
 
     return announce
 

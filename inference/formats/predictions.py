@@ -15,6 +15,7 @@ ANSWER and QUESTION are as in the exports of votes. The file's metadata hold, un
 "tuning-fork", a JSON object with the format's number, the tree, and the model and where it ran.
 """
 
+import errno
 import json
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -93,12 +94,10 @@ class PredictionsWriter:
         Raises:
             PredictionsRefused: it cannot be written where it shall be.
         """
-        if self._path.is_dir():
-            raise PredictionsRefused(
-                f"{str(self._path)!r} is a folder: name a file in it, such as predictions.parquet."
-            )
         self._whole = ExitStack()
         try:
+            if self._path.is_dir():  # else it would show only when all is done
+                raise IsADirectoryError(errno.EISDIR, "it is a folder")
             file = self._whole.enter_context(whole_file(self._path))
         except (OSError, ValueError) as error:
             raise self._refusal(error) from None
@@ -138,9 +137,11 @@ class PredictionsWriter:
                 raise self._refusal(error) from None
 
     def _finish(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self._flush()
-        self._file.close()
+        try:
+            if kind is None:
+                self._flush()
+        finally:
+            self._file.close()
 
     def _flush(self) -> None:
         if self._waiting:

@@ -103,8 +103,6 @@ def read_all_stamps(path: Path) -> NDArray[np.uint8]:
             f"{path.name} has {size_bytes:,} bytes, and {n:,} pictures of {size_px} px are "
             f"{wanted:,}: the copy is incomplete or was changed, so copy it or make it again."
         )
-    if n * size_px == 0:  # nothing can be mapped
-        return np.zeros((n, size_px, size_px, 3), np.uint8)
     return np.memmap(path, np.uint8, "r", found.end(), (n, size_px, size_px, 3))
 
 

@@ -20,6 +20,7 @@ from inference.vision.picture import MAX_FILE_BYTES, PictureRefused, check_size
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG"
 _ORIENTATION = 0x0112
 _GAP = 3.0  # whole pixels are averaged until this factor is left for Lanczos
+_EXACT = 1e-6  # pixels
 _ONE_FITS = threading.Lock()
 
 
@@ -45,10 +46,17 @@ def _center(image: Image.Image, size: tuple[float, float], spec: InputSpec) -> N
     width, height = size
     side = min(size) * spec.crop
     left, top = (width - side) / 2, (height - side) / 2
-    box = (left, top, left + side, top + side)
-    resized = image.resize(
-        (spec.size_px, spec.size_px), Image.Resampling.LANCZOS, box=box, reducing_gap=_GAP
-    )
+    if abs(side - spec.size_px) < _EXACT and max(left % 1, top % 1) < _EXACT:
+        # Every pixel is where it shall be: resampling gives the same, and takes twice the time.
+        x, y = round(left), round(top)
+        resized = image.crop((x, y, x + spec.size_px, y + spec.size_px))
+    else:
+        resized = image.resize(
+            (spec.size_px, spec.size_px),
+            Image.Resampling.LANCZOS,
+            box=(left, top, left + side, top + side),
+            reducing_gap=_GAP,
+        )
     return np.array(resized, dtype=np.uint8)
 
 

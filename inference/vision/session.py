@@ -2,13 +2,19 @@
 
 Batches come in few fixed sizes, so that memory and a GPU's choice of algorithm settle; the tail is
 padded and cut off again. `run` may be called by several threads.
+
+On a processor each core runs a batch of its own. ONNX Runtime's own threads share one batch, wait
+for each other after every layer, and while they wait they spin: beside threads that decode
+pictures that costs a tenth of both cores.
 """
 
 import hashlib
 import logging
+import os
 import re
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +57,9 @@ __all__ = [
     "read_model",
 ]
 
-_BUCKETS = (1, 8, 32, 128)
-_GPU_BUCKETS = (*_BUCKETS, 256, 512)
+_BUCKETS = (1, 8, 32)  # of one core; larger ones are no faster
+_GPU_BUCKETS = (*_BUCKETS, 128, 256, 512)
+_FEW = 8  # fewer pictures are one batch, which is not worth to be shared
 
 _LOG = logging.getLogger(__name__)
 _OUT_OF_MEMORY = re.compile(r"allocat|out of memory|bad_alloc|ALLOC_FAILED", re.IGNORECASE)
@@ -66,7 +73,14 @@ class Session:
     """One network on one device."""
 
     def __init__(
-        self, session: Any, card: Card, *, sha256: str, provider: str, path: Path | None = None
+        self,
+        session: Any,
+        card: Card,
+        *,
+        sha256: str,
+        provider: str,
+        path: Path | None = None,
+        threads: int = 1,
     ) -> None:
         """Take a session that was checked; `open` makes one from a file."""
         self._session = session
@@ -74,6 +88,8 @@ class Session:
         self.outputs = tuple(output.name for output in session.get_outputs())
         self._buckets: tuple[int, ...] = _BUCKETS if provider == CPU else _GPU_BUCKETS
         self._bucket_lock = threading.Lock()
+        self.threads = threads if provider == CPU else 1  # batches that are run at once
+        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="network")
 
     @staticmethod
     def open(
@@ -98,6 +114,7 @@ class Session:
             ModelRefused: the file is damaged, is another one, or does not follow the contract.
             NoGpu: a GPU is required and cannot be used.
         """
+        cores = threads if threads > 0 else len(os.sched_getaffinity(0))
         asked = wanted(gpu, tensorrt=tensorrt)
         content, name = read_model(path), name_of(path)
         sha256 = hashlib.sha256(content).hexdigest()
@@ -108,11 +125,14 @@ class Session:
             )
 
         def proved(gpu: str, asked: list[Provider]) -> "Session":
-            raw = loaded(content, name, threads=threads, providers=asked)
+            is_gpu = asked[0][0] != CPU
+            raw = loaded(content, name, threads=cores if is_gpu else 1, providers=asked)
             provider = check_got(raw, gpu, asked)
+            if is_gpu and provider == CPU:
+                return proved(OFF, wanted(OFF))
             card = card_of(raw, name)
             check_contract(raw, card, name)
-            made = Session(raw, card, sha256=sha256, provider=provider, path=path)
+            made = Session(raw, card, sha256=sha256, provider=provider, path=path, threads=cores)
             made.prove(warm=warm)
             return made
 
@@ -127,7 +147,13 @@ class Session:
     @property
     def largest_batch(self) -> int:
         """The number of pictures that are run at once at most."""
-        return self._buckets[-1]
+        return self._buckets[-1] * self.threads
+
+    def batch_of(self, n: int, threads: int) -> int:
+        """Return the batch size for n pictures that so many threads share."""
+        if self.provider != CPU or n < _FEW:
+            return self._buckets[-1]
+        return max([size for size in self._buckets if size * threads <= n], default=1)
 
     def run(
         self,
@@ -135,6 +161,8 @@ class Session:
         outputs: Sequence[str] = SCORING,
         aux: NDArray[np.float32] | None = None,
         aux_mask: NDArray[np.bool_] | None = None,
+        *,
+        threads: int = 0,
     ) -> dict[str, NDArray[Any]]:
         """Return the outputs asked for, by name, for any number of pictures.
 
@@ -142,6 +170,7 @@ class Session:
             images: uint8 (n, S, S, 3).
             aux: catalog columns float32 (n, M) where the card names some; missing without it.
             aux_mask: bool (n, M), True where a value is known; by default where aux is finite.
+            threads: of the session's that may be used on a processor; 0 for all.
 
         Raises:
             NetworkFailed: the runtime cannot compute it, for lack of memory for example.
@@ -151,20 +180,41 @@ class Session:
         if not len(images):  # one picture tells the shapes
             blank = np.zeros((1, *images.shape[1:]), np.uint8)
             return {name: array[:0] for name, array in self.run(blank, outputs).items()}
-        parts: list[list[NDArray[Any]]] = []
-        start = 0
-        while start < len(images):
-            buckets = self._buckets
-            rows = slice(start, min(start + buckets[-1], len(images)))
-            size = rows.stop - rows.start
-            bucket = next(bucket for bucket in buckets if bucket >= size)
-            found = self._tried(outputs, self._feed(images, aux, aux_mask, rows, bucket), bucket)
-            if found is not None:
-                parts.append([array[:size] for array in found])
-                start = rows.stop
+        at_once = min(threads, self.threads) if threads > 0 else self.threads
+        step = self.batch_of(len(images), at_once)
+        spans = [slice(i, min(i + step, len(images))) for i in range(0, len(images), step)]
+
+        def work(rows: slice) -> list[list[NDArray[Any]]]:
+            return self._parts(outputs, images, aux, aux_mask, rows)
+
+        is_shared = at_once > 1 and len(spans) > 1
+        found = list(self._pool.map(work, spans) if is_shared else map(work, spans))
+        parts = [part for parts in found for part in parts]
         joined = [columns[0] if len(columns) == 1 else np.concatenate(columns)
                   for columns in zip(*parts, strict=True)]  # fmt: skip
         return dict(zip(outputs, joined, strict=True))
+
+    def _parts(
+        self,
+        outputs: Sequence[str],
+        images: NDArray[np.uint8],
+        aux: NDArray[np.float32] | None,
+        aux_mask: NDArray[np.bool_] | None,
+        rows: slice,
+    ) -> list[list[NDArray[Any]]]:
+        """Return the outputs for some rows, in as many parts as the memory makes necessary."""
+        parts: list[list[NDArray[Any]]] = []
+        start = rows.start
+        while start < rows.stop:
+            buckets = self._buckets
+            some = slice(start, min(start + buckets[-1], rows.stop))
+            size = some.stop - some.start
+            bucket = next(bucket for bucket in buckets if bucket >= size)
+            found = self._tried(outputs, self._feed(images, aux, aux_mask, some, bucket), bucket)
+            if found is not None:
+                parts.append([array[:size] for array in found])
+                start = some.stop
+        return parts
 
     def prove(self, *, warm: bool = True) -> None:
         """Raise ModelRefused unless the golden pictures come out, and each batch size can be run.
@@ -181,27 +231,32 @@ class Session:
 
     def check_golden(self) -> None:
         """Raise ModelRefused if the golden pictures do not give what the card says."""
-        card = self.card
-        found = self.run(golden_images(card.golden.seed, card.input.size_px))
-        deviation = card.golden.deviation(found[ALPHA], card.precision)
-        if deviation > 1:
-            raise ModelRefused(
-                f"The model {card.model_id} says something else of its golden pictures than its "
-                f"card does ({deviation:.3g} times what is tolerated, on {self.provider}): the "
-                f"file was changed, or this processor computes wrongly; export it again."
-            )
+        golden = golden_images(self.card.golden.seed, self.card.input.size_px)
+        found = self.run(golden)
+        self._compare(found[ALPHA])
         for name, values in found.items():
-            if len(values) != len(found[ALPHA]) or not np.isfinite(values).all():
+            if len(values) != len(golden) or not np.isfinite(values).all():
                 raise ModelRefused(
-                    f"The model {card.model_id} gives no finite {name} for each of its golden "
+                    f"The model {self.card.model_id} gives no finite {name} for each of its golden "
                     f"pictures, on {self.provider}: export an earlier checkpoint."
                 )
 
+    def _compare(self, alpha: NDArray[np.float32]) -> None:
+        deviation = self.card.golden.deviation(alpha, self.card.precision)
+        if deviation > 1:
+            raise ModelRefused(
+                f"The model {self.card.model_id} says something else of its golden pictures than "
+                f"its card does ({deviation:.3g} times what is tolerated, on {self.provider}): the "
+                f"file was changed, or this processor computes wrongly; export it again."
+            )
+
     def warm_up(self) -> None:
-        """Run every batch size once."""
-        size_px = self.card.input.size_px
+        """Run every batch size once, and see that it makes no difference to a picture."""
+        golden = golden_images(self.card.golden.seed, self.card.input.size_px)
         for bucket in self._buckets:
-            self.run(np.zeros((bucket, size_px, size_px, 3), np.uint8))
+            found = self.run(np.resize(golden, (bucket, *golden.shape[1:])), threads=1)
+            if bucket >= len(golden):
+                self._compare(found[ALPHA][: len(golden)])
 
     def shrink(self) -> None:
         """Give back what the largest batch took; called at the end of a job."""
@@ -215,6 +270,7 @@ class Session:
     def close(self) -> None:
         """Free the network's memory; the session cannot be used afterwards."""
         self._session = None
+        self._pool.shutdown(wait=False)
 
     def _check(
         self,
@@ -272,8 +328,8 @@ class Session:
                 else "export it again, or set GPU=off where a GPU is used"
             )
             raise NetworkFailed(
-                f"The network {self.card.model_id} cannot be computed for {bucket} pictures on "
-                f"{self.provider} ({words_of(error)}): {remedy}."
+                f"The network {self.card.model_id} cannot be computed on {self.provider}, {bucket} "
+                f"at a time ({words_of(error)}): {remedy}."
             ) from error
         return found
 

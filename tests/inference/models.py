@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from inference.formats.card import EMBEDDING_SIZE, Card, InputSpec, Masks
 from inference.formats.golden import Golden, golden_images, rounded
 from inference.formats.tree import Tree, load_built_in
+from inference.vision.runtime import onnxruntime
 
 CELL_PX = 4
 OPSET, IR_VERSION = 20, 10
@@ -87,6 +87,19 @@ def tiny_model(
     path = folder / name
     path.write_bytes(model.SerializeToString(deterministic=True))
     return path
+
+
+def with_value(
+    name: str, function: Callable[[NDArray[Any]], NDArray[Any]]
+) -> Callable[[ModelProto], None]:
+    """Return a change of `tiny_model` that puts other numbers into the weights of this name."""
+
+    def change(model: ModelProto) -> None:
+        (tensor,) = [tensor for tensor in model.graph.initializer if tensor.name == name]
+        values = numpy_helper.to_array(tensor)
+        tensor.CopyFrom(numpy_helper.from_array(function(values).astype(values.dtype), name))
+
+    return change
 
 
 def sha256_of(path: Path) -> str:

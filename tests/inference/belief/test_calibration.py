@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from inference.belief.calibration import MIN_SUBJECTS, fit_scales, scaled, set_sha256
+from inference.belief.calibration import fit_scales, scaled, set_sha256
 from inference.belief.dirichlet import fractions, log_likelihood
 from tests.inference.belief.crowds import BINARY, MERGING, MIXED, TERNARY, concentrations, votes_of
 
@@ -51,7 +51,7 @@ def test_a_scale_stays_within_bounds():
 def test_few_galaxies_that_were_asked_scale_nothing():
     alpha = concentrations(500, MERGING)
     votes, asked = votes_of(alpha / 5, 40, MERGING)
-    unasked = np.arange(500) >= MIN_SUBJECTS - 1
+    unasked = np.arange(500) >= 19
     asked[unasked, 1], votes[unasked, 3:5] = 0, 0
     found = fit_scales(alpha, votes, asked, MERGING)
     assert found["q1"] == 1
@@ -59,7 +59,7 @@ def test_few_galaxies_that_were_asked_scale_nothing():
 
 
 def test_just_enough_galaxies_are_fitted():
-    alpha = concentrations(MIN_SUBJECTS, TERNARY)
+    alpha = concentrations(20, TERNARY)
     votes, asked = votes_of(alpha / 10, 40, TERNARY)
     assert fit_scales(alpha, votes, asked, TERNARY)["q0"] < 0.5
 

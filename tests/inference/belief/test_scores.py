@@ -63,9 +63,10 @@ def test_the_leading_answer_is_right_or_wrong():
 
 
 def test_seven_in_ten_are_confident_even_if_float32_rounds_them():
-    votes = np.array([[0.7, 0.3, 0]], np.float32) * np.float32(40)
-    asked = np.array([[40]], np.float32)
-    found = score(np.array([[5.0, 1, 1]]), votes, asked, TERNARY).questions["q0"]
+    asked = np.array([[0.01]], np.float32) * np.float32(40)
+    votes = asked * np.array([[0.7, 0.3, 0]], np.float32)
+    assert votes[0, 0] / np.float64(asked[0, 0]) < 0.7
+    found = score(np.array([[5.0, 1, 1]]), votes, asked, TERNARY, least_asked=0).questions["q0"]
     assert found.confident_accuracy.n == 1
     assert of_first([[5, 1, 1]], [[69, 31, 0]]).confident_accuracy.n == 0
 
@@ -91,7 +92,7 @@ def test_only_galaxies_of_which_enough_people_were_asked_count():
     assert of_first(alpha, votes).n == 3
     few = of_first(alpha, votes, least_asked=5)
     assert (few.n, few.accuracy.value) == (2, 0.5)
-    assert of_first(alpha, votes, least_asked=0).n == 3
+    assert of_first([*alpha, [5, 1, 1]], [*votes, [0, 0, 0]], least_asked=0).n == 3
 
 
 def test_unasked_galaxies_leave_a_question_as_it_is():

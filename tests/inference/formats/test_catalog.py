@@ -192,6 +192,26 @@ def test_a_file_of_another_kind_is_refused(tmp_path, content):
         read_catalog(tmp_path / "c.parquet")
 
 
+def test_more_galaxies_than_memory_has_room_for_are_refused(path, monkeypatch):
+    monkeypatch.setattr("inference.formats.catalog.MAX_GALAXIES", 3)
+    with pytest.raises(CatalogRefused, match=r"has 4 galaxies: use at most 3"):
+        read_catalog(path)
+
+
+def test_texts_that_are_no_utf_8_are_refused(path):
+    offsets = pa.array([0, 1, 2, 3, 4], pa.int32()).buffers()[1]
+    ids = pa.StringArray.from_buffers(4, offsets, pa.py_buffer(b"ab\xffd"))
+    rewrite(path, subject_id=ids)
+    with pytest.raises(CatalogRefused, match=r"Invalid UTF8"):
+        read_catalog(path)
+
+
+def test_a_column_whose_name_is_no_utf_8_is_refused(path):
+    path.write_bytes(path.read_bytes().replace(b"aux_mag_r", b"aux_mag_\xff"))
+    with pytest.raises(CatalogRefused, match=r"no Parquet file that can be read"):
+        read_catalog(path)
+
+
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):
     with pytest.raises(CatalogRefused, match=r"No such file or directory"):
         read_catalog(tmp_path / "none")

@@ -121,8 +121,8 @@ def _nominal(line: dict[str, str], tree: Tree) -> NDArray[np.float64]:
 def _counts(line: dict[str, str], tree: Tree) -> NDArray[np.float64]:
     """Return whole people; what rounding added to a question beyond its parents is taken off.
 
-    In the published table 35 of 269 galaxies with pictures have a question that one or two people
-    more answered than gave the answer before it.
+    In the published table 21 of 269 galaxies with pictures have a question that one person more
+    answered than gave the answer before it.
     """
     votes = np.array([float(int(line[f"{answer.aliases[1]}_count"])) for answer in tree.answers])
     for question in _parents_first(tree):

@@ -9,7 +9,6 @@ that ships is trained in the same way with nothing left out.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from inference.belief.calibration import fit_scales, scaled, set_sha256
 from inference.formats.atomic import write_text
 from inference.formats.card import Calibration
 from inference.formats.catalog import Catalog
+from inference.formats.run import now
 from inference.formats.split import TEST, TRAIN, VALIDATION, fold_of, split_of
 from inference.formats.stamps import read_stamps, write_stamps
 from training.checkpoint import save_weights
@@ -116,7 +116,7 @@ def make_starter(data: Path, out: Path, work: Path) -> str:
         energy = meter.energy
     evaluations = judged(made)
     card = replace(
-        draft_card(made.fitted.network, model_id="galaxy-zoo-2-starter", created_at=_today(work)),
+        draft_card(made.fitted.network, model_id="galaxy-zoo-2-starter", created_at=_made_at(work)),
         calibration=calibration_of(made, np.flatnonzero(made.folds >= 0)),
         training_data=TRAINING_DATA,
         metrics={name: evaluation.headline() for name, evaluation in evaluations.items()},
@@ -131,7 +131,7 @@ def make_starter(data: Path, out: Path, work: Path) -> str:
     sha256 = export_dataset(made.fitted.network, card, made.dataset, out)
     words = (
         f"# {card.model_id}\n\n`{out.name}`, SHA-256 `{sha256}`, {out.stat().st_size:,} bytes, "
-        f"made {card.created_at} by `make starter`.\n\n{TRAINING_DATA}\n\n"
+        f"made {card.created_at[:10]} by `make starter`.\n\n{TRAINING_DATA}\n\n"
         f"{tables(made, evaluations)}\n\nEnergy: {energy}.\n"
     )
     write_text(out.with_name(f"{out.stem}-card.md"), words)
@@ -198,11 +198,11 @@ def tables(made: Starter, evaluations: Mapping[str, Evaluation]) -> str:
     )
 
 
-def _today(work: Path) -> str:
-    """Return the day on which the training ended, the same when it is exported again."""
-    path = work / "made-on.txt"
+def _made_at(work: Path) -> str:
+    """Return when the training ended, the same when it is exported again."""
+    path = work / "made-at.txt"
     if not path.exists():
-        write_text(path, datetime.now(UTC).date().isoformat())
+        write_text(path, now())
     return path.read_text()
 
 

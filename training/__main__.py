@@ -12,6 +12,7 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from inference.errors import InferenceError
 
@@ -66,6 +67,12 @@ def _parser() -> ArgumentParser:
             help="who holds the claim; a watcher names itself",
         )
 
+    _add_judging(commands)
+    _add_serving(commands)
+    return parser
+
+
+def _add_judging(commands: Any) -> None:
     export = commands.add_parser("export", help="the model file of a run's newest checkpoint")
     export.add_argument("folder", type=Path)
     export.add_argument("--out", type=Path, required=True, help="model.onnx")
@@ -81,6 +88,8 @@ def _parser() -> ArgumentParser:
     tune.add_argument("--minutes", type=float, default=30.0)
     tune.add_argument("--trials", type=int)
 
+
+def _add_serving(commands: Any) -> None:
     watch = commands.add_parser("watch", help="train run directories as they appear")
     watch.add_argument("folder", type=Path)
     watch.add_argument("--once", action="store_true", help="end when none is left")
@@ -90,7 +99,6 @@ def _parser() -> ArgumentParser:
     starter.add_argument("data", type=Path, help="folder of the public tables and pictures")
     starter.add_argument("--out", type=Path, required=True, help="model.onnx")
     starter.add_argument("--work", type=Path, default=Path("var/starter"), help="checkpoints")
-    return parser
 
 
 if __name__ == "__main__":

@@ -134,7 +134,7 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def _unpacked(path: Path, content: bytes) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         tensors = safetensors.torch.load(content)
-        with safe_open(path, framework="pt") as opened:  # type: ignore[no-untyped-call]
+        with safe_open(path, framework="pt") as opened:
             facts = json.loads((opened.metadata() or {}).get("facts", "{}"))
     except (SafetensorError, ValueError) as error:
         raise CheckpointRefused(

@@ -15,6 +15,7 @@ class CannotRun(InferenceError):
 
 
 def prepare(
+    *,
     source: Path,
     config: Path,
     out: Path,

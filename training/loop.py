@@ -115,7 +115,9 @@ def fit(
         CheckpointRefused: there are checkpoints, and all are damaged.
     """
     with placed(config) as place:
-        training = _Training(dataset, config, journal, place, checkpoints, unlabeled)
+        training = _Training(
+            dataset, config, journal, place, checkpoints=checkpoints, unlabeled=unlabeled
+        )
         training.resume()
         while not training.progress.is_spent(config):
             training.run_epoch()
@@ -148,6 +150,7 @@ class _Training:
         config: Config,
         journal: Journal,
         place: Place,
+        *,
         checkpoints: Path | None,
         unlabeled: NDArray[np.uint8] | None,
     ) -> None:
@@ -161,7 +164,7 @@ class _Training:
         self.network = network.to(place.device)
         self.average = copy.deepcopy(self.network).eval()
         self.optimizer = make_optimizer(self.network, config)
-        self.scaler = torch.amp.GradScaler(place.device.type, enabled=config.precision == "float16")  # type: ignore[attr-defined]
+        self.scaler = torch.amp.GradScaler(place.device.type, enabled=config.precision == "float16")
         self.progress = Progress()
         self.best_weights = _weights(self.average)
         self.steps_per_epoch = max(1, len(self._places(0)) // config.batch_size)
@@ -220,7 +223,7 @@ class _Training:
             if config.adapt == "alignment" and self.unlabeled is not None:
                 loss = loss + config.adapt_weight * self._alignment(learner, summary, generator)
         self.optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self.scaler.unscale_(self.optimizer)
         nn.utils.clip_grad_norm_(self.network.parameters(), config.clip_norm)
         self.scaler.step(self.optimizer)

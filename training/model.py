@@ -236,4 +236,4 @@ def build(config: Config, tree: Tree) -> Network:
 
         trunk, neck = timm_trunk(config), MeanNeck()
     network = Network(trunk, neck, config, tree)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

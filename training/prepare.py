@@ -106,10 +106,10 @@ def read_class_folders(folder: Path) -> Catalog:
             f"class, a catalog (.parquet) or a table of counts (.csv)."
         )
     tree = _tree_of_classes(folder.name, [path.name for path in classes])
-    files = [(file, number) for number, found in enumerate(classes.values()) for file in found]
-    votes = np.zeros((len(files), len(classes)), np.float32)
-    votes[np.arange(len(files)), [number for _, number in files]] = 1
-    names = [file.relative_to(folder).as_posix() for file, _ in files]
+    pairs = [(file, number) for number, found in enumerate(classes.values()) for file in found]
+    votes = np.zeros((len(pairs), len(classes)), np.float32)
+    votes[np.arange(len(pairs)), [number for _, number in pairs]] = 1
+    names = [file.relative_to(folder).as_posix() for file, _ in pairs]
     return _catalog(tree, names, names, votes)
 
 

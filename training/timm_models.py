@@ -32,7 +32,7 @@ class TimmTrunk(nn.Module):
         if found.ndim == 3:  # (N, tokens, C), the class token and registers first
             patches = found[:, getattr(self.encoder, "num_prefix_tokens", 0) :]
             side = int(patches.shape[1] ** 0.5)
-            return patches.transpose(1, 2).unflatten(2, (side, side))
+            return patches.transpose(1, 2).reshape(len(found), -1, side, side)
         if getattr(self.encoder, "output_fmt", "NCHW") == "NHWC":
             return found.permute(0, 3, 1, 2)
         return found
@@ -72,10 +72,11 @@ def import_timm() -> ModuleType:
         ConfigRefused: it cannot be imported.
     """
     if torch.version.cuda is None and not _LIBRARIES:
-        library = torch.library.Library("torchvision", "DEF")
-        library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        _LIBRARIES.append(library)
+        library: Any = torch.library
+        made = library.Library("torchvision", "DEF")
+        made.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        made.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        _LIBRARIES.append(made)
     try:
         import timm  # noqa: PLC0415 - an extra
     except Exception as error:  # noqa: BLE001  a broken torchvision raises RuntimeError

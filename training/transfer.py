@@ -1,6 +1,9 @@
 """Beginning with what another training has learned: names and shapes that fit are taken over."""
 
+from collections.abc import Mapping
 from pathlib import Path
+
+from torch import Tensor
 
 from inference.formats.tree import Tree
 from training import checkpoint
@@ -40,15 +43,15 @@ def begin_with(network: Network, path: Path) -> str:
     )
 
 
-def _copy_head(network: Network, weights: dict[str, object], document: str | None) -> int:
+def _copy_head(network: Network, weights: Mapping[str, Tensor], document: str | None) -> int:
     weight, bias = weights.get("head.weight"), weights.get("head.bias")
     if document is None or weight is None or bias is None:
         return 0
-    if weight.shape[1] != network.head.weight.shape[1]:  # type: ignore[attr-defined]
+    if weight.shape[1] != network.head.weight.shape[1]:
         return 0
     axis = network.tree.axis_from(Tree.parse(document))
     pairs = [(old, new) for old, new in enumerate(axis) if new is not None]
     for old, new in pairs:
-        network.head.weight.data[new] = weight[old]  # type: ignore[index]
-        network.head.bias.data[new] = bias[old]  # type: ignore[index]
+        network.head.weight.data[new] = weight[old]
+        network.head.bias.data[new] = bias[old]
     return len(pairs)

@@ -44,15 +44,7 @@ def tune(
     """
     folder.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(
-        study_name=_STUDY,
-        storage=f"sqlite:///{(folder / 'study.db').resolve()}",
-        sampler=optuna.samplers.TPESampler(seed=config.seed),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=2),
-        load_if_exists=True,
-    )
-    if not study.trials:
-        study.enqueue_trial({name: getattr(config, name) for name in _SPACE})
+    study = _study(folder, config)
     deadline = time.monotonic() + budget_s
 
     def objective(trial: optuna.Trial) -> float:
@@ -84,6 +76,20 @@ def tune(
     temporary.replace(path)
     say(f"best of {len(finished)}: validation {study.best_value:.4f}, settings in {path}")
     return best
+
+
+def _study(folder: Path, config: Config) -> optuna.Study:
+    """Return the study in a folder; a new one begins with the settings as they are."""
+    study = optuna.create_study(
+        study_name=_STUDY,
+        storage=f"sqlite:///{(folder / 'study.db').resolve()}",
+        sampler=optuna.samplers.TPESampler(seed=config.seed),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=2),
+        load_if_exists=True,
+    )
+    if not study.trials:
+        study.enqueue_trial({name: getattr(config, name) for name in _SPACE})
+    return study
 
 
 class _TrialJournal:

@@ -19,14 +19,13 @@ def run(model: Path, tree: Path | None) -> int:
         f"  model     {card.model_id}, {card.created_at[:10]}, {card.precision}",
         f"  SHA-256   {checked.sha256}",
         f"  size      {checked.n_bytes:,} bytes",
-        f"  tree      {card.tree.key} ({card.tree.n_questions} questions, "
-        f"{card.tree.n_answers} answers, {card.tree.sha256[:12]})",
+        f"  tree      {card.tree.key}, {card.tree.n_answers} answers, {card.tree.sha256[:12]}",
         f"  input     {card.input.size_px} px, the central {card.input.crop:.0%}",
         f"  outputs   {', '.join(checked.outputs)}",
-        f"  tried     on {checked.provider}, kept from: {', '.join(held)}",
+        f"  tried     on {checked.provider}; limits that held: {', '.join(held)}",
     ]
     if missing:
-        lines.append(f"  beware    this machine's kernel cannot keep it from: {', '.join(missing)}")
+        lines.append(f"  beware    this machine has no such limit: {', '.join(missing)}")
     print("\n".join(lines))  # noqa: T201 -- this is a command
     return 0
 

@@ -1,5 +1,7 @@
 """Galaxies drawn by a few lines of NumPy, with votes that follow from how they were drawn."""
 
+from typing import Any
+
 import numpy as np
 
 from inference.formats.catalog import Catalog
@@ -60,7 +62,7 @@ def catalog(votes: np.ndarray, made_for: Tree | None = None, **fields) -> Catalo
     n = len(votes)
     ids = tuple(f"G{number}" for number in range(n))
     asked = [votes[:, q.span.start : q.span.stop].sum(axis=1) for q in made_for.questions]
-    given = {
+    given: dict[str, Any] = {
         "tree": made_for,
         "subject_ids": ids,
         "groups": ids,

@@ -1,3 +1,6 @@
+import os
+import pickle
+
 import pytest
 import torch
 
@@ -62,7 +65,7 @@ def test_a_full_disk_leaves_the_old_one_and_no_rubbish(tmp_path, monkeypatch):
     def full(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         checkpoint.save(tmp_path, state(2))
 
@@ -81,8 +84,6 @@ def test_weights_come_back_without_their_prefix(tmp_path):
 
 
 def test_a_pickle_in_place_of_weights_is_refused(tmp_path):
-    import pickle
-
     path = tmp_path / "weights.safetensors"
     path.write_bytes(pickle.dumps({"a": 1}))
 

@@ -1,4 +1,5 @@
 import dataclasses
+import tomllib
 
 import pytest
 from hypothesis import given
@@ -28,8 +29,6 @@ def test_the_shipped_settings_are_read(name, pytestconfig):
     )
 )
 def test_settings_come_back_from_toml_and_from_json(config):
-    import tomllib
-
     assert Config.parse(tomllib.loads(config.to_toml())) == config
     assert Config.parse(config.to_json()) == config
 

@@ -11,10 +11,12 @@ import pytest
 import torch
 
 from tests.training import sky
+from tests.training.conftest import CONFIG
 from training import checkpoint, loop
 from training.dataset import from_catalog
 from training.errors import Cancelled, CheckpointRefused, TrainingDiverged
 from training.evaluate import predict_alpha
+from training.model import build
 
 
 class Journal:
@@ -136,7 +138,7 @@ def test_a_frozen_trunk_stays_and_its_statistics_too(dataset, config):
 
     network = loop.fit(dataset, config.replace(epochs=1, stages="head"), Journal()).network
 
-    start = loop.build(config, dataset.tree).state_dict()
+    start = build(config, dataset.tree).state_dict()
     for name, tensor in network.state_dict().items():
         assert torch.equal(tensor, start[name]) == name.startswith("trunk."), name
     assert not torch.equal(first["trunk.0.0.1.running_mean"], start["trunk.0.0.1.running_mean"])
@@ -185,8 +187,6 @@ loop.fit(dataset, config, Dying(), checkpoints=Path(sys.argv[1]))
 
 
 def dataset_and_config():
-    from tests.training.conftest import CONFIG
-
     catalog, images = sky.galaxies(400)
     config = CONFIG.replace(epochs=3)
     return from_catalog(catalog, images, config), config

@@ -10,7 +10,6 @@ from inference.formats.tree import Tree, load_built_in
 from training.loss import category_loss, vote_loss
 
 
-
 def one_question(**kind) -> Tree:
     answers = [{"key": key, "label": key} for key in ("ring", "bar", "lens")]
     if kind["kind"] == "single":

@@ -41,8 +41,8 @@ def test_the_seed_draws_the_weights():
     tree = sky.tree()
     one, same, other = (build(SMALL.replace(seed=s), tree) for s in (1, 1, 2))
 
-    assert torch.equal(one.trunk[0][0][0].weight, same.trunk[0][0][0].weight)
-    assert not torch.equal(one.trunk[0][0][0].weight, other.trunk[0][0][0].weight)
+    assert torch.equal(next(one.parameters()), next(same.parameters()))
+    assert not torch.equal(next(one.parameters()), next(other.parameters()))
 
 
 def test_the_logit_is_the_mean_of_the_class_activation_where_that_is_called_exact():
@@ -67,13 +67,13 @@ def test_missing_columns_count_as_missing_and_not_as_a_value():
     assert network.aux.mean.tolist() == pytest.approx([18.0, 0.2])
     pictures = images(2)
 
-    def with_value(value, known):
+    def with_value(value, is_known):
         aux = torch.tensor([[value, 0.2]] * 2)
-        mask = torch.tensor([[known, True]] * 2)
+        mask = torch.tensor([[is_known == "known", True]] * 2)
         return network(pictures, aux, mask)
 
-    assert torch.equal(with_value(0.0, False), with_value(99.0, False))
-    assert not torch.equal(with_value(18.0, True), with_value(18.0, False))
+    assert torch.equal(with_value(0.0, "missing"), with_value(99.0, "missing"))
+    assert not torch.equal(with_value(18.0, "known"), with_value(18.0, "missing"))
     with pytest.raises(ValueError, match="columns"):
         network(pictures)
 

@@ -221,6 +221,39 @@ def test_a_slot_may_be_swapped_between_batches(folder):
     assert hashes[-1] == Session.open(paths[1], threads=1).sha256 != hashes[0]
 
 
+@pytest.mark.parametrize("end", ["all are done", "the caller stops", "the network fails"])
+def test_a_network_is_given_back_however_the_job_ends(session, folder, end):
+    slot = Slot(session)
+    outputs = ("nonsense",) if end == "the network fails" else (ALPHA,)
+    results: Any = predict(
+        slot, [(str(n), jpeg(n)) for n in range(40)], batch_size=4, outputs=outputs
+    )
+    if end == "the network fails":
+        with pytest.raises(NetworkFailed):
+            next(results)
+    elif end == "the caller stops":
+        next(results)
+        assert slot._users == {session: 4 - 1}
+        results.close()
+    else:
+        list(results)
+    assert slot._users == {session: 0}
+
+
+def test_on_a_processor_each_thread_runs_what_it_decoded(folder):
+    network = Session.open(tiny_model(folder, name="two.onnx"), threads=2)
+    raw, names = network._session, set()
+
+    class Named:
+        def run(self, outputs, feed):
+            names.add(threading.current_thread().name.split("_")[0])
+            return raw.run(outputs, feed)
+
+    network._session = Named()
+    list(predict(network, [(str(n), jpeg(n)) for n in range(300)]))
+    assert names == {"decode"}
+
+
 def test_a_slot_that_gets_another_tree_ends_the_job_with_the_remedy(folder):
     slot = Slot(Session.open(tiny_model(folder, name="first.onnx"), threads=1))
     other = tiny_model(folder, name="second.onnx", tree="galaxy-zoo-2", seed=7)

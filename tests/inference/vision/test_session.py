@@ -222,9 +222,11 @@ class Forgiving:
         return self.raw.run(outputs, feed)
 
 
-def test_a_closed_session_is_gone(session):
+def test_a_closed_session_is_gone_with_its_threads(session):
     session.close()
     assert session._session is None
+    with pytest.raises(RuntimeError, match="shutdown"):
+        session._pool.submit(print)
 
 
 def test_a_network_that_cannot_be_run_is_refused(session):

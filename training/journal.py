@@ -1,7 +1,7 @@
 """Where a training says how it goes: to a run directory, to the terminal, or to both."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tqdm import tqdm
@@ -16,6 +16,7 @@ class RunJournal:
 
     def __init__(self, run: RunFolder, worker: str) -> None:
         self.run, self.worker = run, worker
+        self.after_epoch: Callable[[], None] = lambda: None
         self._beat_at = self._looked_at = 0.0
         self._is_over = False
 
@@ -29,6 +30,7 @@ class RunJournal:
         """Add an epoch's figures."""
         self.run.append_metrics(row)
         self.run.write_heartbeat(epoch=row.get("epoch"))
+        self.after_epoch()
 
     def say(self, line: str) -> None:
         """Add a line to the log."""

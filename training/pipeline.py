@@ -66,8 +66,10 @@ def _trained(run: RunFolder, journal: RunJournal, wrapped: Wrapped) -> Result:
     request, config, dataset = opened(run)
     outer = wrapped(journal, config.epochs)
     unlabeled = run.open_unlabeled(config.input) if config.adapt != "none" else None
-    gpu = torch.cuda.is_available()
-    with EnergyMeter(run.path / "energy.json", gpu=gpu) as meter:
+    kept = run.path / "energy.json" if is_first() else None
+    n_processes = int(os.environ.get("WORLD_SIZE", "1"))
+    with EnergyMeter(kept, gpu=torch.cuda.is_available(), n_processes=n_processes) as meter:
+        journal.after_epoch = meter.store
         fitted = fit(dataset, config, outer, checkpoints=run.checkpoints, unlabeled=unlabeled)
         if not is_first():  # of several processes one tells
             return Result(DONE, now())

@@ -28,17 +28,17 @@ def begin_with(network: Network, path: Path) -> str:
         for name, tensor in weights.items()
         if name in own and not name.startswith("head.") and own[name].shape == tensor.shape
     }
-    trunk = [name for name in own if name.startswith("trunk.")]
+    trunk = [name for name in own if name.startswith("trunk.") and own[name].ndim > 1]
     taken = sum(name in fitting for name in trunk)
     if not taken:
         raise ConfigRefused(
-            f"None of the {len(trunk)} tensors of the trunk is in {path.name}: set architecture, "
+            f"None of the {len(trunk)} weights of the trunk is in {path.name}: set architecture, "
             f"width and depth to those of its network, or take out pretrained."
         )
     network.load_state_dict(fitting, strict=False)
     n_answers = _copy_head(network, weights, facts.get("tree"))
     return (
-        f"Beginning with {path.name}: {taken} of {len(trunk)} tensors of the trunk, and the head "
+        f"Beginning with {path.name}: {taken} of {len(trunk)} weights of the trunk, and the head "
         f"of {n_answers} of {network.tree.n_answers} answers."
     )
 

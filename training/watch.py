@@ -5,18 +5,19 @@ few times. A run whose worker has died elsewhere is taken over when its heartbea
 for a while, on our clock.
 """
 
-import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+from inference.errors import InferenceError
 from inference.formats.run import FAILED, Result, RunFolder, now
 
 ATTEMPTS = 3
@@ -33,8 +34,9 @@ class Watcher:
     lease_s: float = LEASE_S
     poll_s: float = _POLL_S
     say: Callable[[str], None] = print
-    worker: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
-    _last_beat: dict[Path, tuple[int, float]] = field(default_factory=dict)
+    worker: str = field(default_factory=lambda: f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}")
+    _last_beat: dict[Path, tuple[tuple[str, int], float]] = field(default_factory=dict)
+    _unusable: set[Path] = field(default_factory=set)
     _is_stopping: bool = False
 
     def watch(self, *, once: bool = False) -> None:
@@ -45,7 +47,7 @@ class Watcher:
             while not self._is_stopping:
                 run = next(self._takeable(), None)
                 if run is not None:
-                    self._train(run)
+                    self._train_safely(run)
                 elif once:
                     return
                 else:
@@ -56,8 +58,13 @@ class Watcher:
         runs = [RunFolder(path) for path in self.folder.iterdir() if path.is_dir()]
         ready = [run for run in runs if run.is_ready() and not run.result_path.exists()]
         for run in sorted(ready, key=lambda run: run.request_path.stat().st_mtime):
-            if self._take_over(run) and run.claim(self.worker):
-                yield run
+            try:
+                is_free = run.path not in self._unusable and self._take_over(run)
+                if is_free and run.claim(self.worker):
+                    yield run
+            except InferenceError as refusal:  # a folder that is no run shall not stop the others
+                self._unusable.add(run.path)
+                self.say(f"{run.path.name}: left out. {refusal}")
 
     def _take_over(self, run: RunFolder) -> bool:
         """Return whether the run is free, having freed it if its worker is dead."""
@@ -65,15 +72,22 @@ class Watcher:
         if holder is None:
             return True
         beat = int(run.read_heartbeat().get("beat", 0))
-        seen, since = self._last_beat.get(run.path, (-1, 0.0))
-        if seen != beat:
-            self._last_beat[run.path] = (beat, time.monotonic())
+        seen, since = self._last_beat.get(run.path, (("", -1), 0.0))
+        if seen != (holder, beat):
+            self._last_beat[run.path] = ((holder, beat), time.monotonic())
             return False
         if time.monotonic() - since < self.lease_s:
             return False
         self.say(f"{run.path.name}: {holder} has been silent for {self.lease_s:g} s; taking over.")
         del self._last_beat[run.path]
         return run.break_claim(holder)
+
+    def _train_safely(self, run: RunFolder) -> None:
+        try:
+            self._train(run)
+        except InferenceError as refusal:  # a result that contradicts its model file, say
+            self._unusable.add(run.path)
+            self.say(f"{run.path.name}: left out. {refusal}")
 
     def _train(self, run: RunFolder) -> None:
         self.say(f"{run.path.name}: training.")

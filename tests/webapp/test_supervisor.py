@@ -381,3 +381,51 @@ def test_database_url_that_nobody_answers_is_one_sentence(monkeypatch):
     monkeypatch.setattr(supervisor, "DATABASE_WITHIN_S", 0)
     with pytest.raises(cluster.CannotStart, match="start it, or correct DATABASE_URL"):
         supervisor.check_configured_database("postgresql://nobody@127.0.0.1:1/nothing")
+
+
+OPTIONAL = """
+import json, sys
+from pathlib import Path
+from webapp import children, supervisor
+logs = Path(sys.argv[1])
+patience = children.Patience(
+    optional_delay_s=0.05, optional_most_s=0.2, poll_s=0.02, stop_within_s=1.0
+)
+with supervisor.Supervisor(patience) as watcher:
+    for name in ("failing", "sleeping"):
+        code = (logs / (name + ".py")).read_text()
+        log = logs / (name + ".log")
+        watcher.start(
+            children.Child(name, [sys.executable, "-c", code, str(logs)], log, is_optional=True)
+        )
+    watcher.watch()
+"""
+
+
+def test_an_optional_child_may_fail_for_ever_and_a_good_one_is_ended(tmp_path):
+    (tmp_path / "failing.py").write_text(CRASHER)
+    (tmp_path / "sleeping.py").write_text(SLEEPER)
+    process = subprocess.Popen(
+        [sys.executable, "-c", OPTIONAL, str(tmp_path)],
+        cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    starts = tmp_path / "starts"
+    wait_until(lambda: starts.is_file() and len(starts.read_text().splitlines()) >= 8)
+    pids = [tmp_path / f"{name}.pid" for name in FAMILY]
+    wait_until(lambda: all(path.is_file() and path.read_text() for path in pids))
+
+    assert process.poll() is None  # eight failures did not stop it
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=10)
+
+    assert said.count("failing ended with code 3; the site goes on without it") == 1
+    wait_until(lambda: not any(is_alive(int(path.read_text())) for path in pids))
+
+
+def test_the_trainer_is_polite_optional_and_can_be_switched_off(tmp_path):
+    child = supervisor.trainer_child(tmp_path, tmp_path / "runs")
+
+    assert child.is_optional
+    assert "nice" in child.command
+    assert child.command[-2:] == ["trainer", f"RUNS={tmp_path / 'runs'}"]
+    assert os.environ["TRAINER"] == "false"  # no test installs PyTorch beside the site

@@ -3,6 +3,8 @@
 .DELETE_ON_ERROR:
 SHELL := /bin/sh
 BIN := .venv/bin
+# ONNX Runtime would send figures of its use to its maker.
+export ORT_DISABLE_TELEMETRY := 1
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --generate-hashes
 TRAINING := .venv-training/bin
@@ -20,7 +22,7 @@ RUNS ?= var/runs
 
 .PHONY: help
 help:
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: .venv/.web ## the site on http://localhost:8000 (PORT=...) until Ctrl-C
@@ -44,11 +46,11 @@ test: test-site
 endif
 
 .PHONY: test-site
-test-site: .venv/.dev browser
+test-site: .venv/.dev browser ## the tests of the site and of inference
 	@$(BIN)/python -m pytest -n 2 $(T)
 
 .PHONY: test-training
-test-training: .venv-training/.dev
+test-training: .venv-training/.dev ## the tests of the training
 	@$(TRAINING)/python -m pytest -c tests/training/pytest.ini --rootdir . --confcutdir . -n 2 $(or $(T),tests/training)
 
 .PHONY: check

@@ -1,5 +1,7 @@
 """What `python -m training` does, a function for each command."""
 
+import os
+import socket
 from pathlib import Path
 
 from inference.errors import InferenceError
@@ -43,13 +45,15 @@ def run(folder: Path, worker: str) -> int:
     from training.pipeline import is_first, train_run  # noqa: PLC0415
 
     run = RunFolder(folder)
-    run.read_request()
+    if not run.is_ready():
+        run.read_request()  # says what is missing; what is damaged becomes the run's result
     if run.result_path.exists():
         result = run.read_result()
         raise CannotRun(
             f"The run {folder} has ended already ({result.status if result else 'unknown'}): look "
             f"at its report, or go on with `python -m training resume {folder}`."
         )
+    _free_from_the_dead(run)
     holder = run.claimed_by()
     if holder != worker and is_first() and not run.claim(worker):
         raise CannotRun(
@@ -62,6 +66,24 @@ def run(folder: Path, worker: str) -> int:
         if holder != worker and is_first():
             run.release(worker)
     return 0
+
+
+def _free_from_the_dead(run: RunFolder) -> None:
+    """Take a claim back from a process of this machine that no longer exists."""
+    holder = run.claimed_by() or ""
+    host, _, number = holder.rpartition("-")
+    if host == socket.gethostname() and number.isdigit() and not _is_alive(int(number)):
+        run.break_claim(holder)
+
+
+def _is_alive(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it is there, and somebody else's
+        return True
+    return True
 
 
 def resume(folder: Path, worker: str) -> int:

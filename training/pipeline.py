@@ -50,9 +50,12 @@ def train_run(run: RunFolder, worker: str, *, wrapped: Wrapped = lambda inner, _
             run.write_result(Result(CANCELLED, now(), error=str(cancelled)))
         raise
     except InferenceError as refusal:
-        run.say(str(refusal))
-        run.write_result(Result(FAILED, now(), error=str(refusal)))
+        if is_first():
+            run.say(str(refusal))
+            run.write_result(Result(FAILED, now(), error=str(refusal)))
         raise
+    if not is_first():
+        return result
     if not journal.holds_claim():
         raise Cancelled(
             f"The run {run.path.name} was taken over by {run.claimed_by()} meanwhile: what this "

@@ -34,7 +34,7 @@ class Watcher:
     lease_s: float = LEASE_S
     poll_s: float = _POLL_S
     say: Callable[[str], None] = print
-    worker: str = field(default_factory=lambda: f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}")
+    worker: str = field(default_factory=lambda: f"{socket.gethostname()}-watch-{uuid.uuid4().hex}")
     _last_beat: dict[Path, tuple[tuple[str, int], float]] = field(default_factory=dict)
     _unusable: set[Path] = field(default_factory=set)
     _is_stopping: bool = False

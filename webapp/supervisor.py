@@ -30,7 +30,10 @@ class Supervisor:
         self.patience = patience or Patience()
         self.posts: list[Post] = []
         self.interrupts = 0
-        self.environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+        self.environment = os.environ | {
+            "PYTHONUNBUFFERED": "1",
+            "ORT_DISABLE_TELEMETRY": "1",  # nothing here calls home
+        }
         self._sentinel: sentinel.Sentinel | None = None
         self._bounded_at = time.monotonic()
 

@@ -101,7 +101,7 @@ def deletion_test(
     n_cells = worth.size
     chance = rng.random((N_RANDOM + 1, n_cells))
     ties, randoms = chance[0], chance[1:]
-    # Three orders of cells, first to be blanked first: rank of each cell, (orders, n_cells).
+    # Cells in the order they are blanked, then the rank of each cell: (orders, n_cells).
     orders = [np.lexsort((ties, -worth.ravel())), np.lexsort((ties, _off_center(len(worth))))]
     ranks = np.argsort(np.vstack([*orders, np.argsort(randoms)]), axis=1)
     blanked = np.unique(np.linspace(0, n_cells, _STEPS + 1).round().astype(int))

@@ -82,7 +82,7 @@ def explain(
         session: a network; values that its card names beside the picture count as missing.
         stamp: the picture at model size, uint8 (S, S, 3).
         answer: one of the card's tree.
-        method: "rise" shows the picture through random masks, "occlusion" hides one cell after
+        method: "rise" shows the picture through random masks, "occlusion" hides one place after
             another, "cam" reads the last layer, which is quick and only where the card allows it.
         n_masks: how many random masks.
         cells: along a side, of the masks, of what is hidden at once and of the deletion test.

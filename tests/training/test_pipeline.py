@@ -48,7 +48,6 @@ def trained(tmp_path_factory):
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert run.read_result() is None
-    run.break_claim(run.claimed_by())
     done = command("training", "resume", run.path)
     assert done.returncode == 0, done.stderr
     return run
@@ -112,7 +111,8 @@ def test_predicting_and_explaining_go_on_from_there(trained, tmp_path):
     shares = np.array([table[f"shape_{k}_fraction"] for k in ("smooth", "featured", "artifact")])
     assert shares[:, :5].astype(float).sum(axis=0) == pytest.approx(1, abs=1e-5)
     assert explained.returncode == 0, explained.stderr
-    assert Image.open(tmp_path / "map.png").size[0] > 700
+    with Image.open(tmp_path / "map.png") as drawn:
+        assert drawn.size[0] > 700
 
 
 @pytest.mark.slow
@@ -165,7 +165,7 @@ def test_a_child_that_dies_again_and_again_fails_with_a_sentence(tmp_path, monke
     [
         (["training", "run", "nowhere"], "request.json"),
         (["training", "prepare", "nowhere.parquet", "--config", "none.toml", "--out", "x"], "none"),
-        (["inference", "predict", "no.onnx", "tests", "--out", "x.parquet"], "no.onnx"),
+        (["inference", "predict", "no.onnx", "README.md", "--out", "x.parquet"], "no.onnx"),
         (["inference", "check", "README.md"], "README.md"),
     ],
 )

@@ -36,18 +36,18 @@ TREE = Tree.parse(
 )
 
 
-def made_stamp(seed=1):
+def made_stamp(*, patch=PATCH):
     """A dark sky with a bright galaxy in the center and a bright spot in the patch."""
-    sky = np.random.default_rng(seed).normal(20, 3, (SIZE_PX, SIZE_PX, 3)).clip(0, 60)
+    sky = np.random.default_rng(1).normal(20, 3, (SIZE_PX, SIZE_PX, 3)).clip(0, 60)
     sky[26:38, 26:38] += 150
-    sky[PATCH] += 120
+    sky[patch] += 120
     return sky.astype(np.uint8)
 
 
 class PatchNetwork:
     """Says "featured" and "ring" as the patch is brighter; with a constant, never anything else."""
 
-    def __init__(self, *, constant=False, cam_exact=True):
+    def __init__(self, *, patch=PATCH, constant=False, cam_exact=True):
         self.card = Card(
             model_id="patch",
             created_at="2026-01-01T00:00:00Z",
@@ -58,7 +58,7 @@ class PatchNetwork:
             golden=Golden(seed=1, alpha=()),
             cam_exact=cam_exact,
         )
-        self.constant = constant
+        self.patch, self.constant = patch, constant
         self.batches = []
 
     def run(self, images, outputs=("alpha",)):
@@ -67,8 +67,8 @@ class PatchNetwork:
         n = len(images)
         light = np.zeros((n, SIZE_PX, SIZE_PX))
         if not self.constant:
-            light[:, *PATCH] = images[:, *PATCH].mean(axis=-1) / 255
-        seen = light[:, *PATCH].mean(axis=(1, 2))
+            light[:, *self.patch] = images[:, *self.patch].mean(axis=-1) / 255
+        seen = light[:, *self.patch].mean(axis=(1, 2))
         alpha = np.ones((n, 4), np.float32)
         alpha[:, 1] += 20 * seen
         alpha[:, 2] += 20 * seen

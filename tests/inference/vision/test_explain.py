@@ -41,6 +41,17 @@ def test_every_method_finds_the_patch_and_beats_both_baselines(method, answer):
 
 
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("edge", "inward"), [(slice(0, 8), slice(8, 16)), (slice(56, 64), slice(48, 56))]
+)
+def test_a_patch_in_the_outermost_cell_is_found_as_well(method, edge, inward):
+    patch = (edge, edge)
+    found = explain(PatchNetwork(patch=patch), made_stamp(patch=patch), FEATURED, method=method)
+    assert found.heat[patch].mean() > found.heat[inward, inward].mean() + 0.1
+    assert found.deletion.beats_center
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_a_network_that_looks_at_nothing_has_a_flat_map_that_explains_nothing(method):
     found = explain(PatchNetwork(constant=True), made_stamp(), FEATURED, method=method)
     assert (found.heat == 0).all()

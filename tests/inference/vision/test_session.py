@@ -1,5 +1,6 @@
 """A session proves itself and runs any number of pictures, with the memory that there is."""
 
+import contextlib
 import subprocess
 import sys
 import threading
@@ -62,10 +63,15 @@ class Watched:
 
     def __init__(self, raw):
         self.raw, self.sizes, self.shrunk, self.threads = raw, [], [], set()
+        self.meeting: threading.Barrier | None = None
 
     def run(self, outputs, feed, options=None):
         self.sizes.append(len(feed["images"]))
         self.threads.add(threading.get_ident())
+        if self.meeting is not None:  # nobody goes on before a second thread has come
+            with contextlib.suppress(threading.BrokenBarrierError):
+                self.meeting.wait(timeout=20)
+                self.meeting = None
         if options is not None:
             entry = options.get_run_config_entry("memory.enable_memory_arena_shrinkage")
             self.shrunk.append(entry)
@@ -99,7 +105,10 @@ def test_threads_share_pictures_in_batches_that_leave_none_of_them_idle(
 ):
     session = Session.open(tiny_model(tmp_path), threads=threads)
     watched = session._session = Watched(session._session)
+    if threads > 1 and len(sizes) > 1:
+        watched.meeting = threading.Barrier(2)
     found = session.run(pictures(n))
+    watched.meeting = None
     assert sorted(watched.sizes, reverse=True) == sizes
     assert session.largest_batch == 32 * threads
     assert (len(watched.threads) > 1) == (threads > 1 and len(sizes) > 1)

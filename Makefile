@@ -22,7 +22,7 @@ RUNS ?= var/runs
 
 .PHONY: help
 help:
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: .venv/.web ## the site on http://localhost:8000 (PORT=...) until Ctrl-C
@@ -85,6 +85,10 @@ fix: .venv/.dev ## repair what the linters can repair
 .PHONY: bench
 bench: .venv/.dev ## classifications a second, measured over HTTP
 	@$(BIN)/python -m tests.bench
+
+.PHONY: bench-networks
+bench-networks: .venv-training/.dev ## pictures a second that networks predict and learn from, PICTURES=folder of JPEGs
+	@$(TRAINING)/python -m tests.bench.networks "$(PICTURES)"
 
 .PHONY: starter
 starter: .venv-training/.web ## train the starter network again from DATA=folder, and print its tables

@@ -16,6 +16,11 @@ from typing import Any
 
 from inference.errors import InferenceError
 
+# PyTorch's threads wait for each other many times a step. Spinning meanwhile takes the processor
+# from the very thread that is waited for, wherever something else runs, such as the site.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return the exit code: 1 where something was refused, with one sentence."""

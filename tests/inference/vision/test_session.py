@@ -70,7 +70,7 @@ class Watched:
         self.threads.add(threading.get_ident())
         if self.meeting is not None:  # nobody goes on before a second thread has come
             with contextlib.suppress(threading.BrokenBarrierError):
-                self.meeting.wait(timeout=20)
+                self.meeting.wait(timeout=5)
                 self.meeting = None
         if options is not None:
             entry = options.get_run_config_entry("memory.enable_memory_arena_shrinkage")

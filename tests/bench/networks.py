@@ -145,9 +145,7 @@ def training(runs: int) -> None:
     dataset = from_catalog(catalog, images, config)
     ours = rates(lambda: our_epoch(dataset, config), runs)
     bare = rates(lambda: bare_epoch(dataset, config), runs)
-    print(
-        "\n| training, 96 px | pictures/s, median (range) | ratio |\n|---|---|---|"
-    )
+    print("\n| training, 96 px | pictures/s, median (range) | ratio |\n|---|---|---|")
     print(f"| a bare PyTorch loop over tensors | {shown(bare)} | 1.00 |")
     ratio = statistics.median(ours) / statistics.median(bare)
     print(f"| `training run`, an epoch | {shown(ours)} | {ratio:.2f} |")

@@ -121,7 +121,7 @@ def test_a_watcher_trains_what_appears_and_says_what_it_leaves_out(tmp_path):
     bad = make_run(tmp_path / "bad", config=RUN_CONFIG)
     bad.catalog_path.write_bytes(bad.catalog_path.read_bytes()[:-9])
     (tmp_path / "half").mkdir()  # no request yet, so no run
-    lines = []
+    lines: list[str] = []
 
     Watcher(tmp_path, poll_s=0.05, say=lines.append).watch(once=True)
 

@@ -6,7 +6,7 @@ from training.tune import NothingTried, tune
 
 def test_a_search_goes_on_where_it_was_and_writes_its_best_settings(dataset, config, tmp_path):
     quick = config.replace(epochs=1)
-    lines = []
+    lines: list[str] = []
 
     tune(dataset, quick, folder=tmp_path, budget_s=60, n_trials=2, say=lines.append)
     best = tune(dataset, quick, folder=tmp_path, budget_s=60, n_trials=1, say=lines.append)

@@ -32,7 +32,7 @@ class TimmTrunk(nn.Module):
         if found.ndim == 3:  # (N, tokens, C), the class token and registers first
             patches = found[:, getattr(self.encoder, "num_prefix_tokens", 0) :]
             side = int(patches.shape[1] ** 0.5)
-            return patches.transpose(1, 2).reshape(len(found), -1, side, side)
+            return patches.transpose(1, 2).reshape(found.shape[0], -1, side, side)
         if getattr(self.encoder, "output_fmt", "NCHW") == "NHWC":
             return found.permute(0, 3, 1, 2)
         return found

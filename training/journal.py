@@ -1,7 +1,9 @@
 """Where a training says how it goes: to a run directory, to the terminal, or to both."""
 
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from tqdm import tqdm
@@ -25,6 +27,23 @@ class RunJournal:
         if time.monotonic() - self._beat_at >= _EVERY_S:
             self._beat_at = time.monotonic()
             self.run.write_heartbeat(**facts)
+
+    @contextmanager
+    def beating(self, **facts: Any) -> Iterator[None]:
+        """Beat from a thread while something long goes on; a stopped process stays silent."""
+        over = threading.Event()
+
+        def beat() -> None:
+            while not over.wait(_EVERY_S):
+                self.run.write_heartbeat(**facts)
+
+        thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     def note(self, row: Mapping[str, Any]) -> None:
         """Add an epoch's figures."""

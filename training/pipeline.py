@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from inference.errors import InferenceError
 from inference.formats.card import Card
@@ -23,7 +24,7 @@ from training.errors import Cancelled
 from training.evaluate import Evaluation, evaluate
 from training.export_onnx import draft_card, export
 from training.journal import RunJournal
-from training.loop import Journal, fit
+from training.loop import Fitted, Journal, fit
 from training.model import Network
 from training.report import write_report
 from training.served import fit_projection, pooled_features
@@ -76,10 +77,24 @@ def _trained(run: RunFolder, journal: RunJournal, wrapped: Wrapped) -> Result:
         fitted = fit(dataset, config, outer, checkpoints=run.checkpoints, unlabeled=unlabeled)
         if not is_first():  # of several processes one tells
             return Result(DONE, now())
-        network, notes = _adapted(fitted.network, config, dataset, unlabeled)
-        evaluation = evaluate(network, dataset)
-        energy = meter.energy.to_json()
-    facts = lineage(request, config, dataset, fitted.progress.epoch) | {"energy": energy} | notes
+        with journal.beating(stage="judging"):
+            return _judged(run, (request, config, dataset), fitted, meter, unlabeled, outer)
+
+
+def _judged(  # noqa: PLR0917 - what a training ends with
+    run: RunFolder,
+    opened: tuple[Request, Config, Dataset],
+    fitted: Fitted,
+    meter: EnergyMeter,
+    unlabeled: NDArray[np.uint8] | None,
+    journal: Journal,
+) -> Result:
+    """Adapt, judge, export and report what was fitted."""
+    request, config, dataset = opened
+    network, notes = _adapted(fitted.network, config, dataset, unlabeled)
+    evaluation = evaluate(network, dataset)
+    energy = {"energy": meter.energy.to_json()}
+    facts = lineage(request, config, dataset, fitted.progress.epoch) | energy | notes
     card = make_card(network, request, evaluation, facts)
     sha256 = export_dataset(network, card, dataset, run.model_path)
     checkpoint.save_weights(
@@ -93,7 +108,7 @@ def _trained(run: RunFolder, journal: RunJournal, wrapped: Wrapped) -> Result:
         history=fitted.progress.history,
         model_sha256=sha256,
     )
-    outer.say(f"Done: {run.model_path}, {sha256[:12]}.")
+    journal.say(f"Done: {run.model_path}, {sha256[:12]}.")
     return Result(DONE, now(), model_sha256=sha256, metrics=evaluation.headline())
 
 
@@ -148,7 +163,7 @@ def is_first() -> bool:
 
 
 def _adapted(
-    network: Network, config: Config, dataset: Dataset, unlabeled: Any
+    network: Network, config: Config, dataset: Dataset, unlabeled: NDArray[np.uint8] | None
 ) -> tuple[Network, dict[str, Any]]:
     """Return the network for the second survey, and what adapting did to galaxies held out."""
     if config.adapt == "none" or unlabeled is None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.belief.dirichlet import parents_first
 from inference.formats.catalog import Catalog
 from inference.formats.tree import Tree, load_built_in
 from training.errors import DataRefused
@@ -125,7 +126,7 @@ def _counts(line: dict[str, str], tree: Tree) -> NDArray[np.float64]:
     answered than gave the answer before it.
     """
     votes = np.array([float(int(line[f"{answer.aliases[1]}_count"])) for answer in tree.answers])
-    for question in _parents_first(tree):
+    for question in parents_first(tree):
         parents = [answer.index for answer in tree.parents(question)]
         if not parents:
             continue
@@ -133,17 +134,6 @@ def _counts(line: dict[str, str], tree: Tree) -> NDArray[np.float64]:
         while votes[span].sum() > votes[parents].sum():
             votes[span.start + int(votes[span].argmax())] -= 1
     return votes
-
-
-def _parents_first(tree: Tree):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    """Return the questions so that every one comes after those that lead to it."""
-    done: list[int] = []
-    waiting = list(tree.questions)
-    while waiting:
-        question = next(q for q in waiting if all(a.question in done for a in tree.parents(q)))
-        waiting.remove(question)
-        done.append(question.index)
-    return [tree.questions[index] for index in done]
 
 
 def _asked(votes: NDArray[np.float32], tree: Tree) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ from webapp.classifications import services
 from webapp.classifications.models import Handout
 from webapp.classifications.services import Recorded
 from webapp.classifications.shown import Shown
-from webapp.consensus.services import admit_next_chunk
+from webapp.consensus.admission import admit_next_chunk
 from webapp.subjects import media
 from webapp.subjects.models import SetLink, Subject, SubjectSet
 from webapp.workflows.models import Status, TreeVersion, Workflow

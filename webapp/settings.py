@@ -182,6 +182,8 @@ WAKES = {
     "admission": ["webapp.consensus.tasks.admit_subjects"],
     "judgement": ["webapp.consensus.tasks.judge_subjects"],
     "recount": ["webapp.classifications.tasks.follow_trees"],
+    "reweighing": ["webapp.classifications.tasks.run_reweighings"],
+    "exclusion": ["webapp.classifications.tasks.apply_exclusions"],
     "progress": ["webapp.consensus.tasks.measure_progress"],
 }
 CELERY_BEAT_SCHEDULE = {
@@ -196,6 +198,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "recount": {
         "task": "webapp.classifications.tasks.compare_tallies_with_votes",
+        "schedule": 24 * 3600.0,
+        "options": {"expires": 3600},
+    },
+    "reweigh": {
+        "task": "webapp.classifications.tasks.reweigh_campaigns",
         "schedule": 24 * 3600.0,
         "options": {"expires": 3600},
     },
@@ -337,6 +344,7 @@ NAVIGATION = [
 
 # Volunteers
 HANDOUT_EXPIRES_S = env_int("HANDOUT_EXPIRES_S", "86400", at_least=1)
+ANSWERS_PER_MINUTE = env_int("ANSWERS_PER_MINUTE", "120", at_least=1)
 
 LOGGING = {
     "version": 1,

@@ -13,6 +13,7 @@ from inference.formats.tree import Tree, load_built_in
 from tests import make
 from webapp.classifications import following, queries, recount, services
 from webapp.classifications.models import Classification, Standing
+from webapp.consensus import admission
 from webapp.consensus import services as consensus
 from webapp.consensus.models import Consensus, Queue
 from webapp.subjects.models import SetLink
@@ -162,7 +163,7 @@ def test_a_set_that_comes_back_while_the_tree_changes_has_right_tallies():
 
 def put_link(workflow: Workflow, *, is_linked: bool) -> None:
     SetLink.objects.filter(workflow=workflow).update(is_linked=is_linked, admitted_version=-1)
-    while consensus.admit_next_chunk():
+    while admission.admit_next_chunk():
         pass
 
 
@@ -209,7 +210,7 @@ def test_a_galaxy_is_found_for_somebody_who_saw_all_though_a_set_was_withdrawn(m
     subject, alice = only_galaxy(workflow), make.visitor()
     other = make.link(workflow, make.subjects(9)[0].subject_set)  # with the highest numbers
     SetLink.objects.filter(pk=other.pk).update(is_linked=False, admitted_version=-1)
-    while consensus.admit_next_chunk():
+    while admission.admit_next_chunk():
         pass
     make.classification(alice, workflow, subject)
     monkeypatch.setattr(random, "random", lambda: 0.99)

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import uuid4 as new_uuid
 
 from django.conf import settings
@@ -39,6 +40,17 @@ class UuidTaken(DomainError):
     """The client's id already names another classification."""
 
 
+class TooFast(DomainError):
+    """More answers in a minute than a person can give."""
+
+    def __init__(self, own: Sequence[Volunteer], wait_s: int) -> None:
+        super().__init__(
+            f"More than {settings.ANSWERS_PER_MINUTE} answers a minute: this one was not stored. "
+            f"Send it again in {wait_s} seconds."
+        )
+        self.own, self.wait_s = own, wait_s
+
+
 @dataclass(frozen=True)
 class Recorded:
     """A stored classification and whether it counts; the same for a first post and a replay."""
@@ -69,9 +81,11 @@ def record_classification(
         WrongPath: the answers are not a complete path through the tree that was shown.
         SomebodyElses: the page was made for another volunteer.
         UuidTaken: the uuid is that of another classification.
+        TooFast: this person has sent more in the last minute than anybody can answer.
     """
     with transaction.atomic():
         own = _own_rows(identity, shown)
+        _check_pace(own)
         tally = consensus.lock_tally(workflow_id=shown.workflow_id, subject_id=shown.subject_id)
         # Read only now: a tree or a rule that has come since is also the one of the locked tally.
         workflow, tree = _campaign(shown)
@@ -123,15 +137,32 @@ def _own_rows(identity: Identity, shown: Shown) -> list[Volunteer]:
     return own
 
 
+# By the database's clock, and by the index of a volunteer's newest answers.
+_PACE = """
+    SELECT ceil(extract(epoch FROM received_at + interval '1 minute' - now()))::int
+    FROM classifications_classification WHERE volunteer_id = ANY(%s)
+    ORDER BY id DESC OFFSET %s LIMIT 1
+"""
+
+
+def _check_pace(own: Sequence[Volunteer]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _PACE, [[volunteer.pk for volunteer in own], settings.ANSWERS_PER_MINUTE - 1]
+        )
+        found = cursor.fetchone()
+    if found and found[0] > 0:
+        raise TooFast(own, found[0])
+
+
 def _store(row: Classification, tally: Consensus, own: Sequence[Volunteer]) -> Recorded:
     """Insert, and count what counts; the galaxy's tally stays locked until the commit."""
-    state = _state(row, tally)
-    inserted = _insert(row, own, state)
+    inserted = _insert(row, own, _state(row, tally))
     if inserted is None:
         return _known(row, own)
-    if state == State.COUNTED:
-        _count(row, tally)
-    return _recorded(inserted, row, own, state)
+    if inserted.state == State.COUNTED:
+        _count(row, tally, inserted.weight)
+    return _recorded(inserted.classification_id, row, own, inserted.state)
 
 
 def _recorded(
@@ -148,8 +179,17 @@ def _state(row: Classification, tally: Consensus) -> State:
     return State.LATE if is_over else State.COUNTED
 
 
+class _Inserted(NamedTuple):
+    """What a new answer's standing says."""
+
+    classification_id: int
+    state: State
+    weight: float
+
+
 # The galaxy's tally is locked, so nobody else changes its standings meanwhile. The second part
-# gives a standing to a first answer only, or to one whose earlier test answer was cleared.
+# gives a standing to a first answer only, or to one whose earlier test answer was cleared. An
+# excluded volunteer's answers are kept, and do not count from the start.
 _INSERT = """
     WITH stored AS (
         INSERT INTO classifications_classification (
@@ -160,21 +200,30 @@ _INSERT = """
         RETURNING id, workflow_id, subject_id, volunteer_id
     )
     INSERT INTO classifications_standing (
-        workflow_id, subject_id, volunteer_id, classification_id, state, reason)
-    SELECT workflow_id, subject_id, volunteer_id, id, %s, '' FROM stored
+        workflow_id, subject_id, volunteer_id, classification_id, weight, state, reason)
+    SELECT stored.workflow_id, subject_id, stored.volunteer_id, stored.id,
+           coalesce(skill.weight, 1),
+           CASE WHEN suspicion.id IS NULL OR %s <> 'counted' THEN %s ELSE 'excluded' END,
+           coalesce(suspicion.reason, '')
+    FROM stored
+    LEFT JOIN classifications_skill skill
+      ON (skill.workflow_id, skill.volunteer_id) = (stored.workflow_id, stored.volunteer_id)
+    LEFT JOIN classifications_suspicion suspicion
+      ON (suspicion.workflow_id, suspicion.volunteer_id)
+       = (stored.workflow_id, stored.volunteer_id) AND suspicion.status = 'excluded'
     WHERE NOT EXISTS (
         SELECT FROM classifications_standing earlier
         WHERE earlier.subject_id = %s AND earlier.workflow_id = %s
           AND earlier.volunteer_id = ANY(%s) AND earlier.state <> 'cleared')
     ON CONFLICT (subject_id, workflow_id, volunteer_id) DO UPDATE
         SET classification_id = excluded.classification_id, state = excluded.state,
-            reason = '', changed_at = NULL
-    RETURNING classification_id
+            weight = excluded.weight, reason = excluded.reason, changed_at = NULL
+    RETURNING classification_id, state, weight
 """
 
 
-def _insert(row: Classification, own: Sequence[Volunteer], state: State) -> int | None:
-    """Return the new row's id if it stands, None if its uuid or this person's answer is known."""
+def _insert(row: Classification, own: Sequence[Volunteer], state: State) -> _Inserted | None:
+    """Return how the new row stands, None if its uuid or this person's answer is known."""
     with connection.cursor() as cursor:
         cursor.execute(
             _INSERT,
@@ -192,13 +241,14 @@ def _insert(row: Classification, own: Sequence[Volunteer], state: State) -> int 
                 row.client_started_at,
                 row.client_finished_at,
                 state,
+                state,
                 row.subject_id,
                 row.workflow_id,
                 [volunteer.pk for volunteer in own],
             ],
         )
         found = cursor.fetchone()
-    return found[0] if found else None
+    return _Inserted(found[0], State(found[1]), found[2]) if found else None
 
 
 def _known(row: Classification, own: Sequence[Volunteer]) -> Recorded:
@@ -218,18 +268,17 @@ def _known(row: Classification, own: Sequence[Volunteer]) -> Recorded:
     return _recorded(stored.pk, row, own, State(standing.state) if standing else State.REPEAT)
 
 
-def _count(row: Classification, tally: Consensus) -> None:
+def _count(row: Classification, tally: Consensus, weight: float) -> None:
     workflow = row.workflow
     if tally.tree_id != workflow.tree_id:
         recount.repair_locked(workflow, [tally])  # the new row is among what is counted
         return
-    axis = workflow.tree.tree
     consensus.count_votes(
         locked=tally,
         path=row.path,
+        weight=weight,
         tree=row.tree.tree,
-        axis=axis,
-        rule=workflow.parsed_rule,
+        workflow=workflow,
         by=row.uuid,
     )
 

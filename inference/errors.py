@@ -1,6 +1,6 @@
 """What this package refuses, each with a sentence for the person who sent it."""
 
-__all__ = ["InferenceError", "PathRefused", "RuleRefused", "TreeRefused", "shown"]
+__all__ = ["InferenceError", "PathRefused", "RuleRefused", "SkillRefused", "TreeRefused", "shown"]
 
 _SHOWN_CHARACTERS = 60
 
@@ -28,3 +28,7 @@ def shown(value: object) -> str:
     except (ValueError, RecursionError):  # an integer beyond Python's digit limit, a nest of lists
         text = f"a very large {type(value).__name__}"
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
+
+
+class SkillRefused(InferenceError):
+    """Answers or gold that nobody's skill can be learned from."""

@@ -2,6 +2,7 @@
 
 import itertools
 import uuid
+from datetime import timedelta
 from typing import Any
 
 from inference.formats.tree import Tree, load_built_in
@@ -103,6 +104,11 @@ def visitor(user: User | None = None) -> Identity:
     return Identity(user=user, browser=uuid.uuid4())
 
 
+def visitor_of(volunteer: Volunteer) -> Identity:
+    """Somebody who has classified before, in the same browser."""
+    return Identity(user=volunteer.user, browser=volunteer.uuid)
+
+
 def shown(identity: Identity, workflow: Workflow) -> Shown:
     """The next galaxy, handed to somebody."""
     handed = services.hand_out(identity=identity, workflow=workflow)
@@ -123,12 +129,19 @@ def shown_subject(identity: Identity, workflow: Workflow, subject: Subject) -> S
 def classification(
     identity: Identity, workflow: Workflow, subject: Subject, path: list[int] | None = None
 ) -> Recorded:
-    """A stored classification of this galaxy; the tree's first answer unless told otherwise."""
+    """A stored classification of this galaxy, ten seconds long; the tree's first answer unless told
+    otherwise.
+    """
+    from django.utils import timezone  # noqa: PLC0415
+
+    now = timezone.now()
     return services.record_classification(
         identity=identity,
         uuid=uuid.uuid4(),
         shown=shown_subject(identity, workflow, subject),
         path=[0] if path is None else path,
+        client_started_at=now - timedelta(seconds=10),
+        client_finished_at=now,
     )
 
 

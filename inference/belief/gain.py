@@ -1,3 +1,5 @@
 """temporary"""
-import numpy as np
-def gain(p): return 1/(p.alpha.sum(-1))
+
+
+def gain(p):
+    return 1 / (p.alpha.sum(-1))

@@ -100,7 +100,9 @@ def _apply_chunk(row: Suspicion) -> int:
     standings = Standing.objects.filter(
         workflow=row.workflow, volunteer=row.volunteer_id, state=was
     )
-    subject_ids = list(standings.order_by("subject_id").values_list("subject_id", flat=True)[:CHUNK])
+    subject_ids = list(
+        standings.order_by("subject_id").values_list("subject_id", flat=True)[:CHUNK]
+    )
     tallies = Consensus.objects.filter(workflow=row.workflow, subject_id__in=subject_ids)
     locked = list(tallies.select_for_update(no_key=True).order_by("subject_id"))
     standings.filter(subject_id__in=subject_ids).update(
@@ -112,4 +114,3 @@ def _apply_chunk(row: Suspicion) -> int:
 
 def _why(*, is_excluded: bool) -> str:
     return "a volunteer was excluded" if is_excluded else "a volunteer counts again"
-

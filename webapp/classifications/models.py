@@ -112,9 +112,7 @@ class Skill(models.Model):
     )
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["workflow", "volunteer"], name="skill_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["workflow", "volunteer"], name="skill_once")]
 
     def __str__(self) -> str:
         return f"{self.volunteer_id}: {self.weight}"

@@ -15,8 +15,9 @@ from django.db.models import Max
 from numpy.typing import NDArray
 
 from inference.belief import skill
+from inference.belief.spam import median_seconds
 from inference.formats.tree import Tree
-from webapp.classifications import gold, recount
+from webapp.classifications import exclusion, gold, recount
 from webapp.classifications.models import Classification, Reweighing, Skill
 from webapp.common import work
 from webapp.common.models import WorkStatus
@@ -32,18 +33,14 @@ _READ = 20_000  # answers held as rows at once
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """All answers of a campaign that say something of their volunteers.
+    """All answers of a campaign that say something of their volunteers."""
 
-    Attributes:
-        given: one row an answer, its subjects and people numbered from 0.
-        subject_ids: of each subject number; people: the volunteer ids of each person number.
-        durations_s: of each classification, with its person's number.
-    """
-
-    given: skill.Answers
-    subject_ids: list[int]
-    people: list[list[int]]
-    durations_s: tuple[NDArray[np.int64], NDArray[np.float64]]
+    given: skill.Answers  # subjects and people numbered from 0
+    subject_ids: list[int]  # of each subject number
+    people: list[list[int]]  # the volunteer ids of each person number
+    person: NDArray[np.int64]  # (M,) of each classification
+    seconds: NDArray[np.float64]  # (M,) from seeing the galaxy to Done
+    is_artifact: NDArray[np.bool_]  # (M,) whether it says that the picture is bad
 
 
 # A person is a user with all their rows, or a browser. What was excluded is weighed too, so that
@@ -51,8 +48,9 @@ class Answers:
 _GIVEN = """
     SELECT standing.subject_id, coalesce(-volunteer.user_id, volunteer.id), volunteer.id,
            classification.tree_id, classification.path,
-           extract(epoch FROM classification.client_finished_at
-                              - classification.client_started_at)::float8
+           extract(epoch FROM coalesce(
+               classification.client_finished_at - classification.client_started_at,
+               classification.received_at - classification.shown_at))::float8
     FROM classifications_standing standing
     JOIN classifications_classification classification
       ON classification.id = standing.classification_id
@@ -121,7 +119,21 @@ def _estimate(row: Reweighing, workflow: Workflow) -> None:
 
 
 def _raise_suspicions(workflow: Workflow, answers: Answers, skills: skill.Skills) -> int:
-    return 0
+    """Put on the owner's list who should be looked at; return how many came on it."""
+    n_people = skills.n_volunteers
+    found = skill.suspects(
+        skills,
+        n_classifications=np.bincount(answers.person, minlength=n_people),
+        seconds=median_seconds(answers.person, answers.seconds, n_people),
+        n_artifacts=np.bincount(answers.person[answers.is_artifact], minlength=n_people),
+    )
+    return sum(
+        exclusion.raise_suspicion(
+            workflow_id=workflow.pk, volunteer_id=volunteer_id, words=" ".join(one.reasons.values())
+        )
+        for one in found
+        for volunteer_id in answers.people[one.volunteer][:1]
+    )
 
 
 def read_answers(workflow: Workflow, *, up_to: int) -> Answers:
@@ -129,25 +141,27 @@ def read_answers(workflow: Workflow, *, up_to: int) -> Answers:
     subjects: dict[int, int] = {}
     people: dict[int, int] = {}
     rows_of: list[set[int]] = []
-    subject, person, paths, durations_s = [], [], [], []
-    trees = {row.pk: row.tree for row in TreeVersion.objects.filter(workflows=workflow)}
-    for subject_id, person_id, volunteer_id, tree_id, path, duration_s in _given(workflow, up_to):
+    axis = workflow.tree.tree
+    artifacts = {answer.index for answer in axis.artifacts}
+    subject, person, paths, seconds = [], [], [], []
+    trees: dict[int, Tree] = {}
+    for subject_id, person_id, volunteer_id, tree_id, path, took_s in _given(workflow, up_to):
         number = people.setdefault(person_id, len(people))
         if number == len(rows_of):
             rows_of.append(set())
         rows_of[number].add(volunteer_id)
         subject.append(subjects.setdefault(subject_id, len(subjects)))
         person.append(number)
-        paths.append(_on_axis(path, tree_id, trees, workflow.tree.tree))
-        durations_s.append(np.nan if duration_s is None else duration_s)
-    given = skill.Answers.from_paths(
-        workflow.tree.tree, np.array(subject, np.int64), np.array(person, np.int64), paths
-    )
+        paths.append(_on_axis(path, tree_id, trees, axis))
+        seconds.append(took_s)
+    of_whom = np.array(person, np.int64)
     return Answers(
-        given,
+        skill.Answers.from_paths(axis, np.array(subject, np.int64), of_whom, paths),
         list(subjects),
         [sorted(rows) for rows in rows_of],
-        (np.array(person, np.int64), np.array(durations_s, np.float64)),
+        of_whom,
+        np.array(seconds, np.float64),
+        np.array([not artifacts.isdisjoint(path) for path in paths], bool),
     )
 
 
@@ -165,13 +179,10 @@ def _on_axis(path: Sequence[int], tree_id: int, trees: dict[int, Tree], axis: Tr
     return list(tally.counted(path, trees[tree_id], axis)[0])
 
 
-def _put_skills(
-    workflow: Workflow, people: Sequence[Sequence[int]], skills: skill.Skills
-) -> int:
+def _put_skills(workflow: Workflow, people: Sequence[Sequence[int]], skills: skill.Skills) -> int:
     """Store the skills; return how many people have another weight than before."""
-    known = dict(
-        Skill.objects.filter(workflow=workflow).values_list("volunteer_id", "weight")
-    )
+    known = dict(Skill.objects.filter(workflow=workflow).values_list("volunteer_id", "weight"))
+    matrices = _matrices(skills)
     rows = [
         Skill(
             workflow=workflow,
@@ -180,7 +191,7 @@ def _put_skills(
             agreement=_number(skills.agreement[number]),
             n_answers=int(skills.n_answers[number]),
             n_gold=int(skills.n_gold[number]),
-            confusion=skills.matrices(number),
+            confusion=matrices[number].tolist(),
         )
         for number, volunteer_ids in enumerate(people)
         for volunteer_id in volunteer_ids
@@ -198,14 +209,19 @@ def _put_skills(
     )
 
 
+def _matrices(skills: skill.Skills) -> NDArray[np.float32]:
+    """Return everybody's confusion matrices, question by question, row by row, (V, numbers)."""
+    single = [question.index for question in skills.tree.questions if question.is_single]
+    flat = [skills.confusion(index).reshape(skills.n_volunteers, -1) for index in single]
+    return np.concatenate(flat, axis=1, dtype=np.float32)
+
+
 def _number(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
 def _next_subjects(row: Reweighing) -> list[int]:
-    tallies = Consensus.objects.filter(
-        workflow=row.workflow_id, subject_id__gt=row.last_subject_id
-    )
+    tallies = Consensus.objects.filter(workflow=row.workflow_id, subject_id__gt=row.last_subject_id)
     return list(tallies.order_by("subject_id").values_list("subject_id", flat=True)[:CHUNK])
 
 
@@ -248,7 +264,5 @@ def _follow(row: Reweighing, workflow: Workflow, subject_ids: Sequence[int]) -> 
         row.n_reopened += judged.n_reopened
         row.n_recounted += len(locked)
         row.last_subject_id = subject_ids[-1]
-        row.save(
-            update_fields=["n_retired", "n_reopened", "n_recounted", "last_subject_id"]
-        )
+        row.save(update_fields=["n_retired", "n_reopened", "n_recounted", "last_subject_id"])
         work.report(row, n_done=row.n_done + len(subject_ids), n_total=row.n_total)

@@ -93,7 +93,9 @@ def _of_set(link: SetLink) -> list[Consensus]:
         rows = rows.filter(retired_reason=RetiredReason.WITHDRAWN)
     else:
         rows = rows.exclude(retired_reason=RetiredReason.WITHDRAWN)
-    return list(rows.select_for_update(of=("self",), no_key=True).order_by("subject_id")[: services.CHUNK])
+    return list(
+        rows.select_for_update(of=("self",), no_key=True).order_by("subject_id")[: services.CHUNK]
+    )
 
 
 def _readmit(link: SetLink) -> int:
@@ -115,5 +117,3 @@ def _withdraw(link: SetLink) -> int:
     )
     Queue.objects.filter(workflow_id=link.workflow_id, subject_id__in=subject_ids).delete()
     return len(rows)
-
-

@@ -47,7 +47,9 @@ class Consensus(models.Model):
     prior = ArrayField(
         RealField(), null=True, blank=True, help_text="real[K]; null: no network has seen it."
     )
-    is_gold = models.BooleanField(default=False, db_default=False, help_text="Experts have answered it.")
+    is_gold = models.BooleanField(
+        default=False, db_default=False, help_text="Experts have answered it."
+    )
     retired_at = models.DateTimeField(null=True, blank=True)
     retired_reason = models.CharField(max_length=10, choices=RetiredReason.choices, blank=True)
     retired_words = models.CharField(max_length=200, blank=True, help_text="The rule's own words.")

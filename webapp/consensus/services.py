@@ -160,9 +160,7 @@ def put_tallies(*, workflow: Workflow, tallies: Sequence[Consensus], why: str = 
     return judged
 
 
-def _verdicts(
-    rows: Sequence[Consensus], rule: Rule, known: Posterior
-) -> Iterator[Verdict]:
+def _verdicts(rows: Sequence[Consensus], rule: Rule, known: Posterior) -> Iterator[Verdict]:
     """Yield what the rule says of each galaxy; the words only where they are needed."""
     for number, row in enumerate(rows):
         yield _verdict(row, rule, known.part(number))
@@ -268,9 +266,7 @@ def readmit(workflow: Workflow, rows: Sequence[Consensus]) -> None:
     for row in rows:
         _reopen(row)
     _enqueue([row.subject_id for row in rows], workflow.pk)
-    put_tallies(
-        workflow=workflow, tallies=[row for row in rows if row.tree_id == workflow.tree_id]
-    )
+    put_tallies(workflow=workflow, tallies=[row for row in rows if row.tree_id == workflow.tree_id])
     for row in rows:
         if row.tree_id != workflow.tree_id:  # judged when it follows the tree
             _save(row, 0.0)
@@ -278,7 +274,7 @@ def readmit(workflow: Workflow, rows: Sequence[Consensus]) -> None:
 
 @transaction.atomic
 def mark_gold(*, workflow: Workflow, subject_ids: Sequence[int], is_gold: bool) -> None:
-    """Say that experts have answered these galaxies, or that they have not; they are judged anew."""
+    """Say whether experts have answered these galaxies, and judge them anew."""
     rows = _locked(workflow, subject_ids)
     workflow = present(workflow)
     Consensus.objects.filter(pk__in=[row.pk for row in rows]).update(is_gold=is_gold)
@@ -378,7 +374,7 @@ def mend_queue(*, workflow_id: int, subject_ids: Sequence[int]) -> None:
     gone = set(retired)
     Queue.objects.filter(workflow_id=workflow_id, subject_id__in=gone).delete()
     known = Consensus.objects.filter(workflow_id=workflow_id, is_gold=True)
-    Queue.objects.filter(workflow_id=workflow_id, subject_id__in=subject_ids, stream=Stream.GOLD).exclude(
-        subject_id__in=known.values("subject_id")
-    ).delete()
+    Queue.objects.filter(
+        workflow_id=workflow_id, subject_id__in=subject_ids, stream=Stream.GOLD
+    ).exclude(subject_id__in=known.values("subject_id")).delete()
     _enqueue([i for i in subject_ids if i not in gone], workflow_id)

@@ -39,7 +39,7 @@ def parse(steps: Any) -> list[list[float]]:
 
 
 def _check(step: Any) -> None:
-    if not isinstance(step, list | tuple) or len(step) != 2:  # noqa: PLR2004 - a pair
+    if not isinstance(step, list | tuple) or len(step) != 2:
         raise GoldRateUnusable(f"{shown(step)} is no step. Write [answers so far, share].")
     answered, share = step
     if type(answered) is not int or not 0 <= answered <= MOST_ANSWERED:

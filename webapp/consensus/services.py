@@ -20,6 +20,7 @@ from inference.formats.tree import Tree
 from webapp.common.errors import NotFound
 from webapp.consensus import evidence, tally
 from webapp.consensus.models import (
+    PROGRESS_RATION,
     Consensus,
     Flag,
     Progress,
@@ -31,7 +32,6 @@ from webapp.consensus.models import (
 from webapp.workflows.models import Workflow
 
 CHUNK = 500  # rows that one transaction may lock
-PROGRESS_RATION = 50  # summing may take a fiftieth of the time
 
 
 def lock_tally(*, workflow_id: int, subject_id: int) -> Consensus:
@@ -108,7 +108,13 @@ def add_votes(
 
 
 def _verdict(row: Consensus, rule: Rule, known: Posterior) -> Verdict:
-    return rule.verdict(row.votes, row.n_classifications)
+    return rule.verdict(
+        row.votes,
+        row.n_classifications,
+        posterior=known,
+        is_gold=row.is_gold,
+        subject_set=row.subject.subject_set.slug if rule.artifact_of_set else "",
+    )
 
 
 def _retire(row: Consensus, verdict: Verdict, *, by: uuid.UUID | None) -> None:

@@ -201,9 +201,10 @@ def _check_concentrations(values: Floats, what: str) -> None:
 
 
 def _check(values: Floats, is_good: Any, what: str, wanted: str) -> None:
-    if is_good.all():
+    bad = np.argwhere(~is_good)
+    if not len(bad):
         return
-    row, column = (int(place[0]) for place in np.nonzero(np.logical_not(is_good)))
+    row, column = (int(place) for place in bad[0])
     raise EvidenceRefused(
         f"The {what} of answer {column} of galaxy {row} is {values[row, column]:g}. "
         f"It must be {wanted}."

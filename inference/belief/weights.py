@@ -9,10 +9,11 @@ of the first kind and the rest of the second, the answers' likelihood is
     L(w) = product of w * crowd(said) + (1 - w) * habit(said).
 
 The weight is the largest w in [0, 1] that these answers do not speak against: log L within
-BENEFIT nats of its maximum, two standard errors. So a typical volunteer has 1, as has a new one and
-one in the minority on galaxies that divide everybody; who clicks at random, always gives the same
-answer or the opposite one, falls to 0 as answers come in. The crowd's votes count by the weights
-found so far, until these stand still.
+BENEFIT = 2 nats of its maximum, two standard errors. Where w = 1 is D > 2 nats below the maximum,
+there is less doubt to benefit from, and 4 / D nats are granted. So a typical volunteer has 1, as
+has a new one and one in the minority on galaxies that divide everybody; who clicks at random,
+always gives the same answer or the opposite one, falls to 0 as answers come in. The crowd's votes
+count by the weights found so far, until these stand still.
 """
 
 from collections.abc import Callable
@@ -37,6 +38,7 @@ _STEPS = round(1 / WEIGHT_STEP)
 _HABIT_VOTES = 4.0  # answers that the question's average counts as in a habit
 _DRAWN = 2.0 ** np.arange(-3, 7)  # votes that the question's average may count as on a galaxy
 _GOLD_VOTES = 5.0  # answers a class that start what the crowd says of gold: as the experts
+_GOLD_ERRORS = 0.1  # of them
 _GOLD_ROUNDS = 20
 _LEAST = 1e-6
 
@@ -69,7 +71,7 @@ class Forecast:
     def variance(self) -> Floats:
         """Return the variance of `crowd_said` if one of the crowd had answered, (M,)."""
         found: Floats = (self.crowd**3).sum(1) - self.expected**2
-        return found
+        return np.maximum(found, 0)  # rounding
 
     @property
     def chance(self) -> Floats:
@@ -90,7 +92,8 @@ def forecast(votes: Votes, weight: Floats, gold: Floats | None = None) -> Foreca
         rows = votes.row
         on_gold = np.isfinite(gold[rows]).all(1)
         if on_gold.any():
-            crowd[on_gold] = _of_experts(gold[rows[on_gold]], votes.answer[on_gold])
+            each = weight[votes.person[on_gold]]
+            crowd[on_gold] = _of_experts(gold[rows[on_gold]], votes.answer[on_gold], each)
     return Forecast(votes, np.maximum(crowd, _LEAST), _habits(votes))
 
 
@@ -139,7 +142,9 @@ def _doubted(likelihood: _Likelihood) -> Floats:
     """Return the weight of people whose likelihood falls toward 1; log L is concave."""
     start = np.zeros(likelihood.n, np.int64)
     best = _last(start, lambda weight: likelihood.slope(weight) >= 0)
-    least = likelihood.value(_weight(best)) - BENEFIT
+    highest = likelihood.value(_weight(best))
+    against = highest - likelihood.value(np.ones(likelihood.n))
+    least = highest - BENEFIT * np.minimum(1, BENEFIT / np.maximum(against, BENEFIT))
     return _weight(_last(best, lambda weight: likelihood.value(weight) >= least))
 
 
@@ -172,14 +177,14 @@ def _of_others(votes: Votes, weight: Floats) -> Floats:
     return found
 
 
-def _of_experts(fractions: Floats, answer: Integers) -> Floats:
+def _of_experts(fractions: Floats, answer: Integers, each: Floats) -> Floats:
     """Return the crowd's forecast where experts gave these fractions, (M, A).
 
     By EM: which of the experts' answers a volunteer saw who said this, and what is then said.
     """
     n = fractions.shape[1]
-    said = np.eye(n)[answer]
-    as_experts = np.eye(n) * (1 - 0.1) + 0.1 / n
+    said = np.eye(n)[answer] * each[:, None]
+    as_experts = np.eye(n) * (1 - _GOLD_ERRORS) + _GOLD_ERRORS / n
     matrix = as_experts
     for _ in range(_GOLD_ROUNDS):
         seen = fractions * matrix[:, answer].T

@@ -93,6 +93,14 @@ def test_a_better_volunteer_than_the_crowd_weighs_no_more_than_one():
     assert weight_of_one_more(crowd, looked, crowd.truth[looked].argmax(1)) == 1
 
 
+def test_rare_galaxies_that_nobody_else_has_seen_are_held_against_nobody():
+    crowd = crowd_of_shares()
+    unseen = np.arange(2000, 2060)
+    answers = one_more(crowd, unseen, np.tile([2, 2, 1], 20))
+    skills = estimate_skills(TERNARY, answers, n_subjects=2060, n_volunteers=201)
+    assert skills.weight[200] == 1
+
+
 def test_evidence_comes_in_bit_by_bit():
     crowd = crowd_of_shares(concentrations=(0.3, 0.3, 0.1))
     said = np.argmin(crowd.truth, 1)
@@ -172,14 +180,20 @@ def test_answers_on_gold_are_judged_by_what_the_crowd_says_where_experts_said_so
     assert (np.delete(skills.weight, CLICKERS) == 1).mean() > 0.95
 
 
-def test_gold_finds_a_majority_that_clicks_at_random():
-    fake = list(range(150))
-    crowd = crowd_of_shares(fake, concentrations=(0.2, 0.2, 0.05), each=20)
-    without = skills_of(crowd)
-    skills = skills_of(crowd, gold=gold_of(crowd, np.arange(2000)))
-    assert skills.weight[fake].mean() < 0.5 * without.weight[fake].mean() + 0.1
-    assert skills.weight[fake].mean() < 0.15
-    assert skills.weight[150:].mean() > 0.95
+def test_gold_finds_clickers_where_nobody_else_has_looked():
+    crowd = crowd_of_shares(CLICKERS, n_subjects=12_000, each=1, concentrations=(0.3, 0.3, 0.1))
+    assert skills_of(crowd).weight.min() > 0.9
+    skills = skills_of(crowd, gold=gold_of(crowd, np.arange(12_000)))
+    assert skills.weight[CLICKERS].mean() < 0.2
+    assert np.delete(skills.weight, CLICKERS).mean() > 0.98
+
+
+def test_experts_who_mean_something_else_by_an_answer_condemn_nobody():
+    crowd = crowd_of_shares(CLICKERS, n_subjects=12_000, each=1, concentrations=(0.3, 0.3, 0.1))
+    experts = np.roll(crowd.truth, 1, axis=1)
+    skills = skills_of(crowd, gold=(np.arange(12_000), experts))
+    assert skills.weight[CLICKERS].mean() < 0.2
+    assert np.delete(skills.weight, CLICKERS).mean() > 0.98
 
 
 def test_gold_may_be_for_a_few_questions():

@@ -166,7 +166,7 @@ def _factor(tree: Tree, kappa: float | Array) -> Floats:
             f"kappa has the shape {values.shape}. Give one number, or one for each of the "
             f"{tree.n_questions} questions."
         )
-    if not ((values > 0) & np.isfinite(values)).all():
+    if not np.all((values > 0) & np.isfinite(values)):
         raise EvidenceRefused(f"kappa is {shown(values.tolist())}. Give numbers above 0.")
     factor: Floats = np.broadcast_to(values, (tree.n_questions,))[layout(tree).question]
     return factor

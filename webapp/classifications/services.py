@@ -60,6 +60,7 @@ class Recorded:
     state: State
     workflow: Workflow
     own: tuple[int, ...]  # ids of this person's rows
+    is_gold: bool = False  # experts have answered the galaxy
 
 
 def record_classification(
@@ -159,17 +160,18 @@ def _store(row: Classification, tally: Consensus, own: Sequence[Volunteer]) -> R
     """Insert, and count what counts; the galaxy's tally stays locked until the commit."""
     inserted = _insert(row, own, _state(row, tally))
     if inserted is None:
-        return _known(row, own)
+        return _known(row, tally, own)
     if inserted.state == State.COUNTED:
         _count(row, tally, inserted.weight)
-    return _recorded(inserted.classification_id, row, own, inserted.state)
+    row.pk = inserted.classification_id
+    return _recorded(row, tally, own, inserted.state)
 
 
 def _recorded(
-    classification_id: int, row: Classification, own: Sequence[Volunteer], state: State
+    row: Classification, tally: Consensus, own: Sequence[Volunteer], state: State
 ) -> Recorded:
     ids = tuple(volunteer.pk for volunteer in own)
-    return Recorded(classification_id, row.uuid, state, row.workflow, ids)
+    return Recorded(row.pk, row.uuid, state, row.workflow, ids, tally.is_gold)
 
 
 def _state(row: Classification, tally: Consensus) -> State:
@@ -251,7 +253,7 @@ def _insert(row: Classification, own: Sequence[Volunteer], state: State) -> _Ins
     return _Inserted(found[0], State(found[1]), found[2]) if found else None
 
 
-def _known(row: Classification, own: Sequence[Volunteer]) -> Recorded:
+def _known(row: Classification, tally: Consensus, own: Sequence[Volunteer]) -> Recorded:
     """Return what stands under this uuid: the same for the tenth replay as for the first post.
 
     A double click or the back button may bring other answers: the first ones stand.
@@ -265,7 +267,8 @@ def _known(row: Classification, own: Sequence[Volunteer]) -> Recorded:
             "this one was not stored. Reload the page and answer again."
         )
     standing = getattr(stored, "standing", None)
-    return _recorded(stored.pk, row, own, State(standing.state) if standing else State.REPEAT)
+    row.pk = stored.pk
+    return _recorded(row, tally, own, State(standing.state) if standing else State.REPEAT)
 
 
 def _count(row: Classification, tally: Consensus, weight: float) -> None:

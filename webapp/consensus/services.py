@@ -8,7 +8,7 @@ may have changed while the lock was waited for.
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from django.db import connection, transaction
@@ -108,7 +108,8 @@ def add_votes(
 
 
 def _verdict(row: Consensus, rule: Rule, known: Posterior) -> Verdict:
-    return rule.verdict(row.votes, row.n_classifications)
+    verdict = rule.verdict(row.votes, row.n_classifications)
+    return replace(verdict, retired=False) if row.is_gold else verdict
 
 
 def _retire(row: Consensus, verdict: Verdict, *, by: uuid.UUID | None) -> None:

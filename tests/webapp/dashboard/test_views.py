@@ -18,7 +18,10 @@ from webapp.subjects.models import SetLink, Subject
 from webapp.workflows.models import Status, TreeVersion, Workflow
 
 pytestmark = pytest.mark.django_db
-PAGES = ("campaign", "sets", "tree", "rule", "texts", "owners", "retired", "flagged", "history")
+PAGES = (
+    "campaign", "sets", "tree", "rule", "texts", "owners", "gold", "gold_file", "gold_rate", "people",
+    "retired", "flagged", "history",
+)  # fmt: skip
 XSS = "<script>alert(1)</script><img src=x onerror=alert(2)><b hx-get=/x>\"'"
 
 

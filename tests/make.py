@@ -116,18 +116,24 @@ def shown(identity: Identity, workflow: Workflow) -> Shown:
     return Shown.of(handed[0])
 
 
-def shown_subject(identity: Identity, workflow: Workflow, subject: Subject) -> Shown:
+def shown_subject(
+    identity: Identity, workflow: Workflow, subject: Subject, stream: str = "random"
+) -> Shown:
     """This very galaxy, handed to somebody."""
     made = Handout.objects.create(
         holder=identity.holder, workflow=workflow, subject=subject, tree=workflow.tree,
-        stream="random",
+        stream=stream,
     )  # fmt: skip
     made.refresh_from_db()
     return Shown.of(made)
 
 
 def classification(
-    identity: Identity, workflow: Workflow, subject: Subject, path: list[int] | None = None
+    identity: Identity,
+    workflow: Workflow,
+    subject: Subject,
+    path: list[int] | None = None,
+    stream: str = "random",
 ) -> Recorded:
     """A stored classification of this galaxy, ten seconds long; the tree's first answer unless told
     otherwise.
@@ -138,7 +144,7 @@ def classification(
     return services.record_classification(
         identity=identity,
         uuid=uuid.uuid4(),
-        shown=shown_subject(identity, workflow, subject),
+        shown=shown_subject(identity, workflow, subject, stream),
         path=[0] if path is None else path,
         client_started_at=now - timedelta(seconds=10),
         client_finished_at=now,
@@ -148,6 +154,11 @@ def classification(
 def volunteer(identity: Identity) -> Volunteer:
     """The row that somebody's first classification made."""
     return Volunteer.objects.get(uuid=identity.holder)
+
+
+def volunteer_row() -> Volunteer:
+    """Somebody who has classified, in a browser of their own."""
+    return Volunteer.objects.create(uuid=uuid.uuid4())
 
 
 def picture(number: int = 0, side_px: int = 32) -> bytes:

@@ -185,6 +185,7 @@ WAKES = {
     "reweighing": ["webapp.classifications.tasks.run_reweighings"],
     "exclusion": ["webapp.classifications.tasks.apply_exclusions"],
     "progress": ["webapp.consensus.tasks.measure_progress"],
+    "insight": ["webapp.classifications.tasks.measure_insights"],
 }
 CELERY_BEAT_SCHEDULE = {
     task: {"task": task, "schedule": BEAT_EVERY_S, "options": {"expires": BEAT_EVERY_S}}
@@ -344,6 +345,9 @@ NAVIGATION = [
 
 # Volunteers
 HANDOUT_EXPIRES_S = env_int("HANDOUT_EXPIRES_S", "86400", at_least=1)
+INSIGHT_EVERY_S = (
+    60.0  # between two computations of an owner's figures, or longer if these are dear
+)
 ANSWERS_PER_MINUTE = env_int("ANSWERS_PER_MINUTE", "120", at_least=1)
 
 LOGGING = {

@@ -12,7 +12,8 @@ from webapp.consensus.models import Consensus
 from webapp.consensus.services import CHUNK
 from webapp.workflows.models import Workflow
 
-State, Status = Standing.State, Suspicion.Status
+State = Standing.State
+Status = Suspicion.Status
 
 
 def raise_suspicion(*, workflow_id: int, volunteer_id: int, words: str) -> bool:
@@ -45,7 +46,7 @@ def keep_volunteer(
 
 @transaction.atomic
 def _decide(
-    workflow: Workflow, volunteer: Volunteer, status: Status, by: User, reason: str
+    workflow: Workflow, volunteer: Volunteer, status: Suspicion.Status, by: User, reason: str
 ) -> list[Suspicion]:
     """Store the decision for all rows of this person; workers let their standings follow."""
     made = []

@@ -1,6 +1,7 @@
 """What volunteers answered, which of it counts, and what they were shown."""
 
 import uuid
+from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -190,6 +191,18 @@ class Reweighing(BackgroundWork):
 
     def __str__(self) -> str:
         return f"re-weighing {self.pk}"
+
+
+class Insight(models.Model):
+    """A campaign's figures for its owner, computed by beat; see insight.py."""
+
+    workflow = models.OneToOneField(Workflow, models.CASCADE, related_name="insight")
+    figures: "models.JSONField[Any, Any]" = models.JSONField()
+    measured_at = models.DateTimeField(db_default=Now())
+    took_s = models.FloatField(default=0.0, help_text="It is rationed by it.")
+
+    def __str__(self) -> str:
+        return f"insight into {self.workflow_id}"
 
 
 class Handout(models.Model):

@@ -163,7 +163,7 @@ def _looks(stream: Stream, start: object) -> list[tuple[str, dict[str, object]]]
     The last one takes a galaxy that waits unanswered in another tab, or in one that was closed:
     that is better than one that has been answered.
     """
-    first = {
+    first: dict[Stream, list[tuple[str, dict[str, object]]]] = {
         Stream.GAIN: [(_BEST, {"stream": stream})],
         Stream.GOLD: [(_LOOK, {"stream": stream, "from": at}) for at in (start, 0.0)],
     }

@@ -168,9 +168,9 @@ def read_answers(workflow: Workflow, *, up_to: int) -> Answers:
 def _given(workflow: Workflow, up_to: int) -> Iterator[tuple[Any, ...]]:
     """Yield the answers a block at a time, as PostgreSQL keeps them ready in one snapshot."""
     with transaction.atomic(), connection.chunked_cursor() as cursor:
-        cursor.itersize = _READ
         cursor.execute(_GIVEN, [workflow.pk, up_to])
-        yield from cursor
+        while rows := cursor.fetchmany(_READ):
+            yield from rows
 
 
 def _on_axis(path: Sequence[int], tree_id: int, trees: dict[int, Tree], axis: Tree) -> list[int]:

@@ -140,7 +140,7 @@ def _own_rows(identity: Identity, shown: Shown) -> list[Volunteer]:
 
 # By the database's clock, and by the index of a volunteer's newest answers.
 _PACE = """
-    SELECT ceil(extract(epoch FROM received_at + interval '1 minute' - now()))::int
+    SELECT ceil(extract(epoch FROM received_at + interval '1 minute' - statement_timestamp()))::int
     FROM classifications_classification WHERE volunteer_id = ANY(%s)
     ORDER BY id DESC OFFSET %s LIMIT 1
 """

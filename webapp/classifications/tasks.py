@@ -6,7 +6,7 @@ import time
 from celery import shared_task
 from django.conf import settings
 
-from webapp.classifications import exclusion, following, recount, reweigh, services
+from webapp.classifications import exclusion, following, insight, recount, reweigh, services
 from webapp.classifications.models import Reweighing
 from webapp.common import work
 from webapp.workflows.models import Workflow
@@ -33,6 +33,13 @@ def follow_trees() -> None:
     """Every tally is along its campaign's present tree."""
     for workflow in Workflow.objects.filter(is_tallied=False).select_related("tree"):
         following.follow_tree(workflow)
+
+
+@shared_task
+def measure_insights() -> None:
+    """The figures for every campaign's owner are computed."""
+    for workflow in Workflow.objects.with_tree():
+        insight.measure_insight(workflow)
 
 
 @shared_task

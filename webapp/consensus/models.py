@@ -8,6 +8,8 @@ from webapp.common.fields import RealField
 from webapp.subjects.models import Subject
 from webapp.workflows.models import TreeVersion, Workflow
 
+PROGRESS_RATION = 50  # summing may take a fiftieth of the time
+
 
 class Stream(models.TextChoices):
     """Why a galaxy is shown."""

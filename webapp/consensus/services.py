@@ -8,7 +8,7 @@ may have changed while the lock was waited for.
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import connection, transaction
@@ -20,6 +20,7 @@ from inference.formats.tree import Tree
 from webapp.common.errors import NotFound
 from webapp.consensus import evidence, tally
 from webapp.consensus.models import (
+    PROGRESS_RATION,
     Consensus,
     Flag,
     Progress,
@@ -31,7 +32,6 @@ from webapp.consensus.models import (
 from webapp.workflows.models import Workflow
 
 CHUNK = 500  # rows that one transaction may lock
-PROGRESS_RATION = 50  # summing may take a fiftieth of the time
 
 
 def lock_tally(*, workflow_id: int, subject_id: int) -> Consensus:
@@ -108,8 +108,13 @@ def add_votes(
 
 
 def _verdict(row: Consensus, rule: Rule, known: Posterior) -> Verdict:
-    verdict = rule.verdict(row.votes, row.n_classifications)
-    return replace(verdict, retired=False) if row.is_gold else verdict
+    return rule.verdict(
+        row.votes,
+        row.n_classifications,
+        posterior=known,
+        is_gold=row.is_gold,
+        subject_set=row.subject.subject_set.slug if rule.artifact_of_set else "",
+    )
 
 
 def _retire(row: Consensus, verdict: Verdict, *, by: uuid.UUID | None) -> None:

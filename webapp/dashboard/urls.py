@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from webapp.dashboard import edits, gold, lists, people, views
+from webapp.dashboard import edits, gold, insight, lists, people, views
 
 app_name = "dashboard"
 ONE = "campaigns/<slug:slug>/"
@@ -26,6 +26,7 @@ urlpatterns = [
     path(f"{ONE}tree/confirm/", edits.confirm_tree, name="confirm_tree"),
     path(f"{ONE}owners/", edits.owners, name="owners"),
     path(f"{ONE}owners/<int:user_id>/remove/", edits.remove_owner, name="remove_owner"),
+    path(f"{ONE}insight/", insight.insight, name="insight"),
     path(f"{ONE}gold/", gold.gold_list, name="gold"),
     path(f"{ONE}gold/file/", gold.gold_file, name="gold_file"),
     path(f"{ONE}gold/file/store/", gold.store_gold_file, name="store_gold_file"),

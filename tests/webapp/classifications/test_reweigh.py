@@ -7,6 +7,7 @@ from django.core.management import CommandError, call_command
 
 from inference.formats.tree import load_built_in
 from tests import make
+from webapp.accounts.models import Volunteer
 from webapp.classifications import exclusion, recount, reweigh, simulation
 from webapp.classifications.models import Skill, Standing, Suspicion
 from webapp.common import work
@@ -142,18 +143,16 @@ def test_the_order_of_answers_does_not_matter():
                 workflow=workflow, volunteer_id=_made(person), weight=(number * 37 % 257) / 256,
                 n_answers=9,
             )  # fmt: skip
-        given = [(person, galaxy) for person in range(8) for galaxy in range(6)]
+        given = [(number, place) for number in range(8) for place in range(6)]
         random.Random(seed).shuffle(given)
-        for person, galaxy in given:
-            make.classification(people[person], workflow, galaxies[galaxy], [(person + galaxy) % 3])
+        for number, place in given:
+            make.classification(people[number], workflow, galaxies[place], [(number + place) % 3])
         rows = Consensus.objects.filter(workflow=workflow).order_by("subject_id")
         tallies.append([(row.votes, row.weighted) for row in rows])
     assert tallies[0] == tallies[1]
 
 
 def _made(person):
-    from webapp.accounts.models import Volunteer
-
     return Volunteer.objects.create(uuid=person.holder).pk
 
 

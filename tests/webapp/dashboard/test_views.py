@@ -19,9 +19,21 @@ from webapp.workflows.models import Status, TreeVersion, Workflow
 
 pytestmark = pytest.mark.django_db
 PAGES = (
-    "campaign", "sets", "tree", "rule", "texts", "owners", "gold", "gold_file", "gold_rate", "people",
-    "retired", "flagged", "history",
-)  # fmt: skip
+    "campaign",
+    "sets",
+    "tree",
+    "rule",
+    "texts",
+    "owners",
+    "insight",
+    "gold",
+    "gold_file",
+    "gold_rate",
+    "people",
+    "retired",
+    "flagged",
+    "history",
+)
 XSS = "<script>alert(1)</script><img src=x onerror=alert(2)><b hx-get=/x>\"'"
 
 

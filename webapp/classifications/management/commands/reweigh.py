@@ -41,6 +41,6 @@ class Command(BaseCommand):
             raise CommandError(f"{workflow.slug}: {row.error}")
         self.stdout.write(
             f"{workflow.slug}: {row.n_volunteers:,} volunteers, {row.n_changed:,} with another "
-            f"weight, {row.n_suspects:,} to be looked at; {row.n_recounted:,} galaxies counted again, "
-            f"{row.n_retired:,} retired, {row.n_reopened:,} opened again."
+            f"weight, {row.n_suspects:,} to be looked at; {row.n_recounted:,} galaxies counted "
+            f"again, {row.n_retired:,} retired, {row.n_reopened:,} opened again."
         )

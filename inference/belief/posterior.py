@@ -153,10 +153,11 @@ def _prior(
         return np.ones((n, tree.n_answers)), 1.0
     values = np.array(prior, np.float64)
     _check_shape(values, (n, tree.n_answers), "prior")
-    unseen = np.isnan(values).all(axis=1, keepdims=True)
     factor = _factor(tree, kappa)
-    _check_concentrations(values[~unseen[:, 0]], "prior")
-    return np.where(unseen, 1.0, values * factor), np.where(unseen, 1.0, MULTIPLE_REST * factor)
+    unseen = np.isnan(values).all(axis=1)
+    _check_concentrations(values[~unseen], "prior")
+    is_flat = unseen[:, None]
+    return np.where(is_flat, 1.0, values * factor), np.where(is_flat, 1.0, MULTIPLE_REST * factor)
 
 
 def _factor(tree: Tree, kappa: float | Array) -> Floats:

@@ -61,6 +61,7 @@ class Recorded:
     state: State
     workflow: Workflow
     own: tuple[int, ...]  # ids of this person's rows
+    is_gold: bool = False  # experts have answered the galaxy
 
 
 def record_classification(
@@ -141,17 +142,18 @@ def _store(row: Classification, tally: Consensus, own: Sequence[Volunteer]) -> R
     """Insert, and count what counts; the galaxy's tally stays locked until the commit."""
     inserted = _insert(row, own, _state(row, tally))
     if inserted is None:
-        return _known(row, own)
+        return _known(row, tally, own)
     if inserted.state == State.COUNTED:
         _count(row, tally, inserted.weight)
-    return _recorded(inserted.classification_id, row, own, inserted.state)
+    row.pk = inserted.classification_id
+    return _recorded(row, tally, own, inserted.state)
 
 
 def _recorded(
-    classification_id: int, row: Classification, own: Sequence[Volunteer], state: State
+    row: Classification, tally: Consensus, own: Sequence[Volunteer], state: State
 ) -> Recorded:
     ids = tuple(volunteer.pk for volunteer in own)
-    return Recorded(classification_id, row.uuid, state, row.workflow, ids)
+    return Recorded(row.pk, row.uuid, state, row.workflow, ids, tally.is_gold)
 
 
 def _state(row: Classification, tally: Consensus) -> State:
@@ -184,7 +186,7 @@ _INSERT = """
             SELECT FROM (
                 SELECT received_at FROM classifications_classification
                 WHERE volunteer_id = ANY(%s) ORDER BY id DESC OFFSET %s LIMIT 1
-            ) pace WHERE received_at > now() - interval '1 minute')
+            ) pace WHERE received_at > statement_timestamp() - interval '1 minute')
         ON CONFLICT (uuid) DO NOTHING
         RETURNING id, workflow_id, subject_id, volunteer_id
     )
@@ -242,7 +244,7 @@ def _insert(row: Classification, own: Sequence[Volunteer], state: State) -> _Ins
     return _Inserted(found[0], State(found[1]), found[2]) if found else None
 
 
-def _known(row: Classification, own: Sequence[Volunteer]) -> Recorded:
+def _known(row: Classification, tally: Consensus, own: Sequence[Volunteer]) -> Recorded:
     """Return what stands under this uuid: the same for the tenth replay as for the first post.
 
     Nothing stands under it if this person was too fast for it to be stored.
@@ -260,7 +262,8 @@ def _known(row: Classification, own: Sequence[Volunteer]) -> Recorded:
             "this one was not stored. Reload the page and answer again."
         )
     standing = getattr(stored, "standing", None)
-    return _recorded(stored.pk, row, own, State(standing.state) if standing else State.REPEAT)
+    row.pk = stored.pk
+    return _recorded(row, tally, own, State(standing.state) if standing else State.REPEAT)
 
 
 def _count(row: Classification, tally: Consensus, weight: float) -> None:

@@ -1,6 +1,7 @@
 """What the classify page shows: a galaxy, the question that waits, and the answers so far."""
 
 import re
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from inference.errors import PathRefused
 from inference.formats.tree import Answer, Question, Step, Walk
+from webapp.classifications.feedback import Feedback
 from webapp.classifications.models import Classification, Handout, Standing
 from webapp.classifications.queries import Repeat
 from webapp.classifications.shown import Shown
@@ -80,6 +82,7 @@ SAVED = {
     State.COUNTED: _("Saved: your answer counts."),
     State.LATE: _("Saved. That galaxy or its campaign was at its end, so yours does not count."),
     State.TEST: _("Saved as a test: this campaign is not launched yet."),
+    State.EXCLUDED: _("Saved. The owners have set your answers aside, so it does not count."),
     State.REPEAT: _("You had answered that galaxy before: your first answer stands."),
 }
 
@@ -93,6 +96,8 @@ class Task:
     repeat: Repeat | None = None
     error: str = ""
     saved: State | None = None
+    after: uuid.UUID | None = None  # the classification before, where experts answered that galaxy
+    feedback: Feedback | None = None  # on that one
 
     def _address(self, view: str) -> str:
         slug = self.handout.workflow.slug
@@ -106,7 +111,9 @@ class Task:
     @property
     def page(self) -> str:
         """The address of the page as it stands."""
-        return f"{self.place}?answers={self.answers}" if self.answers else self.place
+        known = {"after": self.after, "answers": self.answers}
+        query = "&".join(f"{name}={value}" for name, value in known.items() if value)
+        return f"{self.place}?{query}" if query else self.place
 
     @cached_property
     def part(self) -> str:

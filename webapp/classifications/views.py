@@ -16,7 +16,7 @@ from django.views.decorators.vary import vary_on_headers
 from inference.errors import PathRefused
 from inference.formats.tree import Walk
 from webapp.accounts.identity import Identity, identity_of, known_identity
-from webapp.classifications import exclusion, queries, services
+from webapp.classifications import exclusion, feedback, queries, services
 from webapp.classifications.forms import ClassificationForm
 from webapp.classifications.models import Classification, Handout
 from webapp.classifications.services import Recorded
@@ -99,10 +99,22 @@ def galaxy(request: HttpRequest, slug: str, handout: uuid.UUID) -> HttpResponse:
         task = Task(found, found.tree.tree.walk([]), error=str(error))
         return render(request, CLASSIFY, {"task": task}, status=422)
     repeat = queries.repeat_of(handout=found, identity=identity_of(request))
-    task = Task(found, walk, repeat)
+    after = _after(request)
+    known = after and feedback.feedback_on(
+        classification=after, own=queries.own_ids(identity_of(request))
+    )
+    task = Task(found, walk, repeat, after=after if known else None, feedback=known or None)
     if "next" in request.GET:
         return redirect(task.page)
     return render(request, CLASSIFY, {"task": task})
+
+
+def _after(request: HttpRequest) -> uuid.UUID | None:
+    """Return the classification that the address says was the one before."""
+    try:
+        return uuid.UUID(request.GET.get("after", ""))
+    except ValueError:
+        return None
 
 
 def _walk(request: HttpRequest, handout: Handout) -> Walk:
@@ -122,7 +134,7 @@ def question(request: HttpRequest, slug: str, handout: uuid.UUID) -> HttpRespons
     if found is None or found.workflow.slug != slug:
         return _go_to(reverse("classifications:classify", args=[slug]))
     try:
-        task = Task(found, _walk(request, found))
+        task = Task(found, _walk(request, found), after=_after(request))
     except PathRefused as error:
         task = Task(found, found.tree.tree.walk([]), error=str(error))
         return render(request, f"{CLASSIFY}#question", {"task": task}, status=422)
@@ -175,13 +187,23 @@ def _next(
     if handed is None or workflow.status == Status.PAUSED:
         start = reverse("classifications:classify", args=[workflow.slug])
         return _go_to(start) if request.htmx else redirect(start)  # type: ignore[attr-defined]
-    task = Task(handed[0], workflow.tree.tree.walk([]), handed[1], saved=recorded.state)
+    known = _feedback(recorded)
+    task = Task(
+        handed[0], workflow.tree.tree.walk([]), handed[1], saved=recorded.state,
+        after=known.classification if known else None, feedback=known,
+    )  # fmt: skip
     if not request.htmx:  # type: ignore[attr-defined]
         messages.success(request, task.saved_words)
         return redirect(task.page)
     response = render(request, f"{CLASSIFY}#task", {"task": task})
     response.headers["HX-Push-Url"] = task.page
     return response
+
+
+def _feedback(recorded: Recorded) -> feedback.Feedback | None:
+    if not recorded.is_gold:
+        return None
+    return feedback.feedback_on(classification=recorded.uuid, own=recorded.own)
 
 
 def _refused(
@@ -248,5 +270,9 @@ def my_galaxies(request: HttpRequest) -> HttpResponse:
     known = known_identity(request)
     own = queries.classifications_of(known) if known else Classification.objects.none()
     page = Paginator(own, PER_PAGE).get_page(request.GET.get("page"))
-    context = {"page": page, "wall": [Answered(row) for row in page]}
+    context = {
+        "page": page,
+        "wall": [Answered(row) for row in page],
+        "agreements": feedback.agreements(known) if known and page.number == 1 else [],
+    }
     return render(request, "classifications/my_galaxies.html", context)

@@ -13,7 +13,7 @@ from webapp.workflows.models import Workflow
 KEY = re.compile(r"\d{1,18}", re.ASCII)  # fits PostgreSQL's bigint
 
 
-def _key(request: HttpRequest, name: str) -> int | None:
+def key_of(request: HttpRequest, name: str) -> int | None:
     """Return the key that the address goes on from; with another text it is no page of ours."""
     text = request.GET.get(name)
     if text is None:
@@ -27,7 +27,7 @@ def _key(request: HttpRequest, name: str) -> int | None:
 @owner_page
 def retired(request: HttpRequest, workflow: Workflow) -> HttpResponse:
     """Show the retired galaxies: when, by which rule, after which vote."""
-    after = _key(request, "after")
+    after = key_of(request, "after")
     page = queries.retired(workflow, after=after or 0)
     context = {"workflow": workflow, "tab": "retired", "page": page, "key": after}
     return render(request, "dashboard/retired.html", context)
@@ -37,7 +37,7 @@ def retired(request: HttpRequest, workflow: Workflow) -> HttpResponse:
 @owner_page
 def flagged(request: HttpRequest, workflow: Workflow) -> HttpResponse:
     """Show the flagged galaxies with the votes that say so."""
-    before = _key(request, "before")
+    before = key_of(request, "before")
     context = {
         "workflow": workflow,
         "tab": "flagged",
@@ -52,7 +52,7 @@ def flagged(request: HttpRequest, workflow: Workflow) -> HttpResponse:
 @owner_page
 def history(request: HttpRequest, workflow: Workflow) -> HttpResponse:
     """Show who changed what, from which value to which."""
-    before = _key(request, "before")
+    before = key_of(request, "before")
     page = queries.history(workflow, before=before)
     context = {"workflow": workflow, "tab": "history", "page": page, "key": before}
     return render(request, "dashboard/history.html", context)

@@ -12,12 +12,14 @@ from django.db.models import QuerySet
 from inference.belief.retirement import Rule
 from inference.errors import RuleRefused
 from webapp.accounts.models import User
-from webapp.classifications.models import Classification, Standing
+from webapp.classifications import gold as experts
+from webapp.classifications.expert import Said, said
+from webapp.classifications.models import Classification, Gold, Standing
 from webapp.common.models import AuditEntry
 from webapp.consensus import queries as consensus
 from webapp.consensus.models import Consensus, Flag
 from webapp.subjects.models import SetLink, SubjectSet
-from webapp.workflows.models import Workflow
+from webapp.workflows.models import TreeVersion, Workflow
 
 PER_PAGE = 50
 SHOWN_CHARACTERS = 1000  # of a value in the audit log; a campaign's text can be long
@@ -194,6 +196,67 @@ def artifact_votes(workflow: Workflow, subject_ids: Sequence[int]) -> dict[int, 
         if bad & set(row.path):
             found[row.subject_id].append(Walked(row))
     return found
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What experts say to a question, and how many volunteers gave the answer that leads there."""
+
+    said: Said
+    n_same: int
+    n_asked: int
+
+
+@dataclass(frozen=True)
+class GoldRow:
+    """A galaxy with what experts say of it, and how volunteers agree."""
+
+    gold: Gold
+    compared: Sequence[Compared]
+    n_classifications: int
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A row of a manifest of gold as it would be stored."""
+
+    entry: experts.Entry
+    said: Sequence[Said]
+
+
+def n_gold(workflow: Workflow) -> int:
+    """Return how many galaxies experts have answered."""
+    return Gold.objects.filter(workflow=workflow).count()
+
+
+def gold(workflow: Workflow, *, after: int) -> Page[GoldRow]:
+    """Return the galaxies that experts have answered, by id, with volunteers' votes beside."""
+    rows = Gold.objects.filter(workflow=workflow, subject_id__gt=after)
+    found = list(rows.select_related("subject").order_by("subject_id")[: PER_PAGE + 1])
+    page, more = found[:PER_PAGE], len(found) > PER_PAGE
+    tallies = Consensus.objects.filter(
+        workflow=workflow, subject_id__in=[row.subject_id for row in page]
+    )
+    tally_of = {row.subject_id: row for row in tallies}
+    return Page(
+        [_gold_row(row, tally_of[row.subject_id]) for row in page],
+        page[-1].subject_id if more else None,
+    )
+
+
+def _gold_row(row: Gold, tally: Consensus) -> GoldRow:
+    tree = TreeVersion.objects.known(tally.tree_id).tree
+    found = said(tree, experts.on_axis(row, tree).tolist())
+    compared = [
+        Compared(one, tally.votes[one.leading], tally.asked[one.question.index]) for one in found
+    ]
+    return GoldRow(row, compared, tally.n_classifications)
+
+
+def previews(workflow: Workflow, entries: Sequence[experts.Entry]) -> list[Preview]:
+    """Return rows of a checked manifest in words."""
+    tree = workflow.tree.tree
+    return [Preview(entry, said(tree, entry.fractions)) for entry in entries]
 
 
 def history(workflow: Workflow, *, before: int | None) -> Page[Entry]:

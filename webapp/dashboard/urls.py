@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from webapp.dashboard import edits, insight, lists, views
+from webapp.dashboard import edits, gold, insight, lists, people, views
 
 app_name = "dashboard"
 ONE = "campaigns/<slug:slug>/"
@@ -27,6 +27,17 @@ urlpatterns = [
     path(f"{ONE}owners/", edits.owners, name="owners"),
     path(f"{ONE}owners/<int:user_id>/remove/", edits.remove_owner, name="remove_owner"),
     path(f"{ONE}insight/", insight.insight, name="insight"),
+    path(f"{ONE}gold/", gold.gold_list, name="gold"),
+    path(f"{ONE}gold/file/", gold.gold_file, name="gold_file"),
+    path(f"{ONE}gold/file/store/", gold.store_gold_file, name="store_gold_file"),
+    path(f"{ONE}gold/rate/", gold.gold_rate, name="gold_rate"),
+    path(f"{ONE}gold/<int:subject_id>/", gold.gold_answers, name="gold_answers"),
+    path(f"{ONE}gold/<int:subject_id>/remove/", gold.remove_gold, name="remove_gold"),
+    path(f"{ONE}people/", people.people, name="people"),
+    path(f"{ONE}people/weigh/", people.weigh, name="weigh"),
+    path(f"{ONE}people/weighing/", people.weighing, name="weighing"),
+    path(f"{ONE}people/<int:suspicion_id>/exclude/", people.exclude, name="exclude"),
+    path(f"{ONE}people/<int:suspicion_id>/keep/", people.keep, name="keep"),
     path(f"{ONE}retired/", lists.retired, name="retired"),
     path(f"{ONE}flagged/", lists.flagged, name="flagged"),
     path(f"{ONE}history/", lists.history, name="history"),

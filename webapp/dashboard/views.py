@@ -245,8 +245,13 @@ def confirm(
     words: str,
     label: str,
     back: str = "campaign",
+    form: Any = None,
 ) -> HttpResponse:
-    """Ask before something that is not easily taken back; the same address then takes the POST."""
+    """Ask before something that is not easily taken back; the same address then takes the POST.
+
+    Args:
+        form: what has to be said with it, such as a reason.
+    """
     context = {
         "workflow": workflow,
         "tab": back,
@@ -254,5 +259,7 @@ def confirm(
         "words": words,
         "label": label,
         "back": reverse(f"dashboard:{back}", args=[workflow.slug]),
+        "form": form,
     }
-    return render(request, "dashboard/confirm.html", context)
+    status = status_of(form) if form else 200
+    return render(request, "dashboard/confirm.html", context, status=status)

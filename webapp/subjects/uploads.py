@@ -40,6 +40,12 @@ def keep(upload: "UploadedFile[bytes]", suffix: str) -> Path:
     return path
 
 
+def kept(name: str, suffix: str) -> Path | None:
+    """Return the upload of this name, which `keep` has made, while it is there."""
+    path = Path(settings.UPLOADS_ROOT) / f"{name}.{suffix}"
+    return path if path.is_file() else None
+
+
 def remove_ended() -> int:
     """Remove the uploads that no batch needs any more, and return how many.
 

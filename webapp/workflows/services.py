@@ -15,6 +15,7 @@ from webapp.accounts.models import User
 from webapp.common import audit
 from webapp.common.errors import DomainError
 from webapp.common.wake import wake
+from webapp.workflows import gold_rate
 from webapp.workflows.models import Status, TreeVersion, Workflow
 from webapp.workflows.readiness import Line, failing
 
@@ -173,8 +174,7 @@ def change_rule(*, workflow: Workflow, rule: Mapping[str, Any], by: User) -> Wor
         RuleUnusable: the rule cannot be followed; the sentence says why.
         WrongStatus: the campaign is finished.
     """
-    locked = _lock(workflow)
-    _refuse_finished(locked, "Its rule")
+    locked = lock_unfinished(workflow, "Its rule")
     try:
         parsed = Rule.parse(rule, locked.tree.tree).to_json()
     except RuleRefused as error:
@@ -189,6 +189,23 @@ def _put_rule(locked: Workflow, rule: dict[str, Any], by: User) -> None:
     _save(locked, rule=rule, rule_version=locked.rule_version + 1)
     _log(locked, by, "change_rule", old=old, new=rule)
     wake("judgement")
+
+
+@transaction.atomic
+def change_gold_rate(*, workflow: Workflow, steps: Any, by: User) -> Workflow:
+    """Change how often volunteers are shown a galaxy that experts answered; no steps: never.
+
+    Raises:
+        GoldRateUnusable: the steps are none; the sentence says why.
+        WrongStatus: the campaign is finished.
+    """
+    locked = lock_unfinished(workflow, "Its gold rate")
+    parsed = gold_rate.parse(steps)
+    if parsed != locked.gold_rate:
+        old = locked.gold_rate
+        _save(locked, gold_rate=parsed)
+        _log(locked, by, "change_gold_rate", old=old, new=parsed)
+    return locked
 
 
 @transaction.atomic
@@ -208,8 +225,7 @@ def change_tree(
         NeedsConfirmation: the structure changes, and that was not confirmed.
         WrongStatus: the campaign is finished.
     """
-    locked = _lock(workflow)
-    _refuse_finished(locked, "Its tree")
+    locked = lock_unfinished(workflow, "Its tree")
     was = locked.tree
     if was.pk == tree.pk:
         return locked
@@ -359,6 +375,17 @@ def _lock(workflow: Workflow) -> Workflow:
     """Lock the campaign's row; votes, which only refer to it, do not wait."""
     rows = Workflow.objects.select_related("tree")
     return rows.select_for_update(of=("self",), no_key=True).get(pk=workflow.pk)
+
+
+def lock_unfinished(workflow: Workflow, what: str) -> Workflow:
+    """Lock a campaign's row until the transaction ends.
+
+    Raises:
+        WrongStatus: it is finished, so `what` changes no more.
+    """
+    locked = _lock(workflow)
+    _refuse_finished(locked, what)
+    return locked
 
 
 def _save(locked: Workflow, **fields: Any) -> None:

@@ -6,7 +6,8 @@ import pytest
 from django.urls import reverse
 
 from tests import make
-from webapp.accounts.models import Role
+from webapp.accounts.models import Role, Volunteer
+from webapp.classifications.models import Suspicion
 from webapp.common.models import AuditEntry
 from webapp.dashboard import urls
 from webapp.workflows.models import Status
@@ -36,6 +37,17 @@ OWNERS = {
     "owners": (200, 422),
     "remove_owner": (200, 422),
     "insight": (200, WRONG_METHOD),
+    "gold": (200, 422),
+    "gold_file": (200, 422),
+    "store_gold_file": (WRONG_METHOD, 302),
+    "gold_rate": (200, 302),  # no step: no gold is shown
+    "gold_answers": (200, 422),
+    "remove_gold": (200, 302),
+    "people": (200, WRONG_METHOD),
+    "weigh": (WRONG_METHOD, 302),
+    "weighing": (302, WRONG_METHOD),
+    "exclude": (200, 422),
+    "keep": (200, 422),
     "retired": (200, WRONG_METHOD),
     "flagged": (200, WRONG_METHOD),
     "history": (200, WRONG_METHOD),
@@ -64,7 +76,15 @@ def world(client):
         "admin": make.user("admin", Role.ADMIN),
     }
     workflow = make.owned(people["owner"], n_subjects=1)
+    galaxy = workflow.subject_sets.get().subjects.get()
+    raised = Suspicion.objects.create(
+        workflow=workflow, volunteer=Volunteer.objects.create(), words="Fast."
+    )
     extra: dict[str, dict[str, object]] = {
+        "gold_answers": {"subject_id": galaxy.pk},
+        "remove_gold": {"subject_id": galaxy.pk},
+        "exclude": {"suspicion_id": raised.pk},
+        "keep": {"suspicion_id": raised.pk},
         "unlink": {"subject_set": workflow.subject_sets.get().slug},
         "remove_owner": {"user_id": people["owner"].pk},
     }
@@ -102,13 +122,15 @@ def test_a_stranger_changes_nothing(world, name, person):
     assert not AuditEntry.objects.exists()
 
 
-@pytest.mark.parametrize("name", ["finish", "test_votes", "unlink", "remove_owner", "campaign"])
+@pytest.mark.parametrize(
+    "name", ["finish", "test_votes", "unlink", "remove_owner", "campaign", "remove_gold", "exclude"]
+)
 def test_looking_changes_nothing(world, name):
     world(name, "owner", "get")
     assert not AuditEntry.objects.exists()
 
 
-@pytest.mark.parametrize("name", ["pause", "duplicate", "rule", "launch"])
+@pytest.mark.parametrize("name", ["pause", "duplicate", "rule", "launch", "gold_rate", "weigh"])
 def test_a_post_without_its_token_is_refused(name):
     from django.test import Client  # noqa: PLC0415
 
@@ -136,6 +158,9 @@ def test_who_is_no_scientist_any_more_finds_nothing(client):
     [
         "retired/?after=" + "9" * 41,
         "retired/?after=-1",
+        f"gold/{10**40}/",
+        f"people/{10**40}/keep/",
+        "gold/?after=x",
         "retired/?after=1e3",
         "flagged/?before=٣",
         "history/?before=",

@@ -35,6 +35,14 @@ OWNERS = {
     "confirm_tree": (WRONG_METHOD, GONE),
     "owners": (200, 422),
     "remove_owner": (200, 422),
+    "models": (200, WRONG_METHOD),
+    "register_model": (200, 422),
+    "roll_back": (WRONG_METHOD, 422),
+    "model": (200, WRONG_METHOD),
+    "model_file": (200, WRONG_METHOD),
+    "promote": (WRONG_METHOD, 422),
+    "archive_model": (WRONG_METHOD, 302),
+    "restore_model": (WRONG_METHOD, 302),
     "retired": (200, WRONG_METHOD),
     "flagged": (200, WRONG_METHOD),
     "history": (200, WRONG_METHOD),
@@ -67,6 +75,9 @@ def world(client):
         "unlink": {"subject_set": workflow.subject_sets.get().slug},
         "remove_owner": {"user_id": people["owner"].pk},
     }
+    model = {"pk": make.model(workflow=workflow).pk}
+    extra |= dict.fromkeys(("model", "model_file", "promote", "archive_model"), model)
+    extra["restore_model"] = {"pk": make.model(workflow=workflow, status="archived").pk}
 
     def answer(name: str, person: str, method: str):
         if person in people:
@@ -107,7 +118,7 @@ def test_looking_changes_nothing(world, name):
     assert not AuditEntry.objects.exists()
 
 
-@pytest.mark.parametrize("name", ["pause", "duplicate", "rule", "launch"])
+@pytest.mark.parametrize("name", ["pause", "duplicate", "rule", "launch", "register_model"])
 def test_a_post_without_its_token_is_refused(name):
     from django.test import Client  # noqa: PLC0415
 
@@ -140,6 +151,9 @@ def test_who_is_no_scientist_any_more_finds_nothing(client):
         "history/?before=",
         f"owners/{10**40}/remove/",
         "sets/no-such-set/unlink/",
+        "models/1/",
+        f"models/{10**40}/",
+        f"models/{10**40}/file/",
     ],
 )
 def test_ids_of_nothing_find_nothing(client, place):

@@ -71,7 +71,7 @@ def roll_back(*, workflow: Workflow, by: User | None, why: str = "") -> ActiveMo
     model = queries.model_before(workflow)
     if model is None:
         raise NothingBefore(
-            f"“{workflow.name}” had no other network before that could serve. Promote one from "
+            f"“{workflow.name}” had no other model before that could serve. Promote one from "
             f"the list."
         )
     return promote_model(workflow=workflow, model=model, why=why.strip() or ROLLED_BACK, by=by)

@@ -178,9 +178,7 @@ def outside(model):
         (lambda model: model.graph.output.pop(1), "alpha_mc"),
     ],
 )
-def test_a_hostile_or_unsound_file_is_refused_and_nothing_changes(
-    tmp_path, folder, change, words
-):
+def test_a_hostile_or_unsound_file_is_refused_and_nothing_changes(tmp_path, folder, change, words):
     assert words in refusal(tiny_model(tmp_path, change=change))
     assert not ModelVersion.objects.exists()
     assert not AuditEntry.objects.exists()

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from inference.belief.calibration import fit_scales, scaled, set_sha256
-from inference.belief.scores import Estimate, Scores, score
+from inference.belief.scores import Estimate, QuestionScores, Scores, score
 from inference.formats.card import Calibration
 from inference.formats.question import MULTIPLE_REST
 from inference.formats.split import CALIBRATION, TEST, TRAIN

@@ -60,8 +60,7 @@ def _row(
 ) -> tuple[ModelVersion, figures.Judgement | None, bool]:
     """Return a model, its scores on most galaxies, and whether it fits the campaign's tree."""
     found = figures.judgements(model.metrics, model.tree.tree)
-    main = max(found, key=lambda judged: judged.n_galaxies or 0, default=None)
-    return model, main, queries.fits(model, workflow)
+    return model, found[0] if found else None, queries.fits(model, workflow)
 
 
 def _active_context(workflow: Workflow) -> dict[str, Any]:
@@ -211,6 +210,8 @@ def _facts(values: Any) -> list[tuple[str, str]]:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_text(one)}" for name, one in list(value.items())[:MOST_FACTS])
     return value if isinstance(value, str) else shown.as_text(value)
 
 

@@ -64,13 +64,14 @@ class Judgement:
 
 
 def judgements(metrics: Any, tree: Tree) -> list[Judgement]:
-    """Return what the metrics of a card say, one entry for each set of galaxies."""
+    """Return what the metrics of a card say, one entry for each set of galaxies, largest first."""
     if not isinstance(metrics, Mapping):
         return []
     if NATS in metrics:
         return [_judgement("", metrics, tree)]
     parts = [(name, part) for name, part in metrics.items() if _is_judgement(part)]
-    return [_judgement(str(name), part, tree) for name, part in sorted(parts)[:MOST_PARTS]]
+    found = [_judgement(str(name), part, tree) for name, part in parts]
+    return sorted(found, key=lambda one: (-(one.n_galaxies or 0), one.name))[:MOST_PARTS]
 
 
 def scales(calibration: Any, tree: Tree) -> list[tuple[str, float]]:

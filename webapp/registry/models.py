@@ -10,6 +10,15 @@ from django.db.models.functions import Now
 from webapp.workflows.models import TreeVersion, Workflow
 
 SHA256_LENGTH = 64
+# What the process that checks a file is kept from, as inference.vision.checking names it, in words.
+LIMITS = {
+    "memory": "limited memory",
+    "cpu time": "limited time",
+    "no network": "no network",
+    "empty folder": "an empty folder",
+    "no new files": "no new files",
+    "no new processes": "no new processes",
+}
 
 
 class Status(models.TextChoices):
@@ -98,6 +107,16 @@ class ModelVersion(models.Model):
     def named(self) -> dict[str, str]:
         """Return how the audit log names it; names are no key, hashes are."""
         return {"name": self.name, "sha256": self.sha256}
+
+    @property
+    def limits(self) -> list[tuple[str, bool]]:
+        """What the process that checked it was kept from, in words, and whether that held."""
+        return [(LIMITS.get(name, name), holds) for name, holds in self.check_limits.items()]
+
+    @property
+    def lacks_limit(self) -> bool:
+        """True if the machine that checked it cannot keep a process from everything."""
+        return not all(self.check_limits.values())
 
     @property
     def is_archived(self) -> bool:

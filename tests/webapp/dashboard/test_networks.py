@@ -83,7 +83,7 @@ def test_the_starter_has_a_page_with_everything_its_card_says(client, alice):
         assert words in html, words
     listed = text_of(client.get(address("models", workflow)))
     assert "galaxy-zoo-2-starter" in listed
-    assert "These limits held for it at the last check" in listed
+    assert "as tried at the last check on" in listed
 
 
 def test_which_was_used_when_is_listed_with_why(client, workflow):

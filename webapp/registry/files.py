@@ -38,6 +38,8 @@ def is_whole(sha256: str) -> bool:
 def store(content: bytes) -> bool:
     """Write a model file unless it is there, byte for byte; say whether it was written.
 
+    One at a time for the same content.
+
     Raises:
         OSError: the disk is full or read-only; nothing is left of the file.
     """
@@ -46,6 +48,8 @@ def store(content: bytes) -> bool:
         return False
     path = path_of(sha256)
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{path.name}.*"):  # by a process that was killed meanwhile
+        left.unlink(missing_ok=True)
     with whole_file(path) as file:
         file.write(content)
         os.fchmod(file.fileno(), READ_ONLY)

@@ -96,13 +96,16 @@ def register_model(
         NotStored: the disk is full or read-only.
     """
     _check_size(content, name)
-    known = ModelVersion.objects.filter(sha256=hashlib.sha256(content).hexdigest()).first()
-    checked = None if known else _checked(content, name)
+    sha256 = hashlib.sha256(content).hexdigest()
+    is_known = ModelVersion.objects.filter(sha256=sha256).exists()
+    checked = None if is_known else _checked(content, name)
     with transaction.atomic():
-        model = _kept(content, checked, source=source, by=by) if checked else known
-        assert model is not None  # noqa: S101  for the type checker: checked or known
-        if not checked:
-            _store(content, model.sha256)
+        _lock_hash(sha256)
+        is_new_file = _store(content, sha256)
+        model = ModelVersion.objects.filter(sha256=sha256).first()
+        if model is None and checked:  # else somebody else has just added it
+            model = _added(checked, source=source, by=by, is_new_file=is_new_file)
+        assert model is not None  # noqa: S101  for the type checker: rows are never removed
         _show(model, workflow, by)
     return model
 
@@ -141,13 +144,8 @@ def _alone() -> Iterator[None]:
             cursor.execute(key.format("pg_advisory_unlock"))
 
 
-def _kept(content: bytes, checked: Checked, *, source: Source, by: User | None) -> ModelVersion:
-    """Write file and row, unless somebody else has just done so."""
-    _lock_hash(checked.sha256)
-    known = ModelVersion.objects.filter(sha256=checked.sha256).first()
-    is_new_file = _store(content, checked.sha256)
-    if known:
-        return known
+def _added(checked: Checked, *, source: Source, by: User | None, is_new_file: bool) -> ModelVersion:
+    """Write the row; a file whose row cannot be written is not left behind."""
     try:
         with transaction.atomic():
             return _add_row(checked, source=source, by=by)

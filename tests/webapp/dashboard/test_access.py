@@ -75,7 +75,7 @@ def world(client):
         "unlink": {"subject_set": workflow.subject_sets.get().slug},
         "remove_owner": {"user_id": people["owner"].pk},
     }
-    model = {"pk": make.model(workflow=workflow).pk}
+    model: dict[str, object] = {"pk": make.model(workflow=workflow).pk}
     extra |= dict.fromkeys(("model", "model_file", "promote", "archive_model"), model)
     extra["restore_model"] = {"pk": make.model(workflow=workflow, status="archived").pk}
 

@@ -14,7 +14,7 @@ from webapp.common.models import AuditEntry
 from webapp.dashboard import networks
 from webapp.dashboard.demo import STARTER, load_starter
 from webapp.registry import queries, services
-from webapp.registry.models import ActiveModel, ModelVersion
+from webapp.registry.models import ActiveModel, ModelVersion, Source
 from webapp.registry.promotion import promote_model
 from webapp.workflows.models import Workflow
 
@@ -46,7 +46,7 @@ def address(name: str, workflow: Workflow, *rest: object) -> str:
 
 
 def text_of(answer) -> str:
-    return answer.content.decode()
+    return str(answer.content.decode())
 
 
 def sent(content: bytes, name: str = "model.onnx") -> dict[str, SimpleUploadedFile]:
@@ -70,7 +70,7 @@ def test_a_campaign_without_models_says_how_to_get_one(client, workflow):
 @pytest.mark.processes
 def test_the_starter_has_a_page_with_everything_its_card_says(client, alice):
     workflow = make.owned(alice, tree=STARTER_TREE)
-    model = services.register_file(path=STARTER, source="demo")
+    model = services.register_file(path=STARTER, source=Source.DEMO)
 
     html = text_of(client.get(address("model", workflow, model.pk)))
 

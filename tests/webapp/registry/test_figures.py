@@ -1,6 +1,7 @@
 """What a card says of how well a model does, and what a stranger may have written there."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -66,5 +67,6 @@ def test_intervals_and_scales_are_numbers():
     (judged,) = judgements({"nll": 1, "coverage": coverage}, TREE)
     assert judged.intervals == [Interval(0.9, 0.9, 0.8, 10)]
     assert scales({"scales": {FIRST.key: 2, "other": 3}}, TREE) == [(FIRST.text, 2.0)]
+    broken: Any
     for broken in (None, {}, {"scales": []}, {"scales": {FIRST.key: json.loads("1e999")}}):
         assert scales(broken, TREE) == []

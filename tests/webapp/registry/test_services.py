@@ -2,11 +2,12 @@
 
 import hashlib
 import pickle
-import shutil
+import resource
 import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 
 from inference.formats.tree import load_built_in
+from inference.vision.check import check_content
 from inference.vision.session import Session
 from tests import make
 from tests.inference.models import tiny_model
@@ -35,8 +37,8 @@ def folder(tmp_path, settings):
     return settings.MODELS_ROOT
 
 
-def register(path: Path, **given) -> ModelVersion:
-    return services.register_file(**{"path": path, "source": Source.FILE} | given)
+def register(path: Path, **given: Any) -> ModelVersion:
+    return services.register_file(path=path, source=Source.FILE, **given)
 
 
 def refusal(path: Path, error: type = services.ModelUnusable) -> str:
@@ -258,10 +260,10 @@ def test_without_the_package_onnx_nothing_is_checked_and_nothing_kept(tmp_path, 
 @pytest.mark.django_db(transaction=True)
 def test_two_registrations_of_one_file_at_once_make_one_row(tmp_path, folder, monkeypatch):
     path = tiny_model(tmp_path)
-    both, check = threading.Barrier(2), services.check_content
+    both = threading.Barrier(2)
 
     def together(*given, **options):
-        checked = check(*given, **options)
+        checked = check_content(*given, **options)
         both.wait(60)
         return checked
 
@@ -299,17 +301,17 @@ def test_uploads_are_checked_one_at_a_time(tmp_path, monkeypatch):
         finally:
             connection.close()
 
-    check, heard = services.check_content, []
+    heard = []
 
     def meanwhile(*given, **options):
         with ThreadPoolExecutor(1) as pool:
             heard.append(pool.submit(elsewhere).result(60))
-        return check(*given, **options)
+        return check_content(*given, **options)
 
     monkeypatch.setattr(services, "check_content", meanwhile)
     send()
     assert "Another model file is being checked" in heard[0]
-    monkeypatch.setattr(services, "check_content", check)
+    monkeypatch.setattr(services, "check_content", check_content)
     assert send() == ModelVersion.objects.get()  # and the way is free again
 
 
@@ -344,10 +346,31 @@ def test_names_of_files_are_hashes_only():
             files.path_of(name)
 
 
-def test_a_half_written_file_never_bears_its_name(tmp_path, folder, monkeypatch):
-    content = tiny_model(tmp_path).read_bytes()
-    monkeypatch.setattr("os.fchmod", lambda *_: (_ for _ in ()).throw(OSError(28, "No space")))
-    with pytest.raises(OSError, match="No space"):
-        files.store(content)
+def test_a_disk_that_fills_while_a_file_is_written_keeps_nothing_of_it(
+    tmp_path, folder, monkeypatch
+):
+    path, store = tiny_model(tmp_path), files.store
+
+    def with_little_room(content):
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+        try:
+            return store(content)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    monkeypatch.setattr(files, "store", with_little_room)
+    assert "could not be written (File too large)" in refusal(path, services.NotStored)
+    assert not ModelVersion.objects.exists()
     assert kept(folder) == []
-    shutil.rmtree(folder)
+    monkeypatch.undo()
+    register(path)
+
+
+def test_what_a_killed_process_left_half_written_goes_with_the_next_try(tmp_path, folder):
+    path = tiny_model(tmp_path)
+    folder.mkdir()
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    (folder / f".{sha256}.onnx.1234").write_bytes(b"half")
+    register(path)
+    assert kept(folder) == [f"{sha256}.onnx"]

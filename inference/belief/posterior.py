@@ -156,7 +156,7 @@ def _prior(
     factor = _factor(tree, kappa)
     unseen = np.isnan(values).all(axis=1)
     _check_concentrations(values[~unseen], "prior")
-    is_flat = unseen[:, None]
+    is_flat = np.expand_dims(unseen, 1)
     return np.where(is_flat, 1.0, values * factor), np.where(is_flat, 1.0, MULTIPLE_REST * factor)
 
 

@@ -76,11 +76,18 @@ class Posterior:
 
     def reached(self) -> Floats:
         """Return the expected share of volunteers that are asked each question, (N, Q)."""
+        return self._reached
+
+    @cached_property
+    def _reached(self) -> Floats:
         return reached(self.mean, self.tree)
 
-    def part(self, row: int) -> "Posterior":
-        """Return what is believed of one of the galaxies."""
-        rows = slice(row, row + 1)
+    def part(self, rows: int | slice | NDArray[np.integer[Any]]) -> "Posterior":
+        """Return what is believed of some of the galaxies, given by a place, places or a slice."""
+        if isinstance(rows, int):
+            rows = slice(rows, rows + 1)
+        elif not isinstance(rows, slice) and len(rows) == len(self.alpha) == 1:
+            return self  # with what it has computed already
         return Posterior(self.tree, self.alpha[rows], self.rest[rows])
 
 

@@ -114,7 +114,7 @@ def test_a_vote_in_flight_is_judged_by_the_rule_that_has_come_meanwhile(monkeypa
     make.classification(make.visitor(), workflow, subject)
 
     assert Consensus.objects.get().retired_at is None  # 2 of 5
-    assert Queue.objects.filter(workflow=workflow).count() == 1
+    assert Queue.objects.filter(workflow=workflow, stream="random").count() == 1
 
 
 def test_a_judge_who_is_late_judges_by_the_present_rule(monkeypatch):
@@ -158,7 +158,7 @@ def test_a_set_that_comes_back_while_the_tree_changes_has_right_tallies():
 
     assert list(recount.differences(fresh(workflow))) == []
     assert Consensus.objects.get().votes == [0, 1, 0, 0, 0]
-    assert Queue.objects.filter(workflow=workflow).count() == 1
+    assert Queue.objects.filter(workflow=workflow, stream="random").count() == 1
 
 
 def put_link(workflow: Workflow, *, is_linked: bool) -> None:
@@ -176,7 +176,7 @@ def test_a_galaxy_of_a_withdrawn_set_does_not_come_back_with_another_rule():
 
     assert not Queue.objects.filter(workflow=workflow).exists()
     put_link(workflow, is_linked=True)
-    assert Queue.objects.filter(workflow=workflow).count() == 1  # 1 of 5
+    assert Queue.objects.filter(workflow=workflow, stream="random").count() == 1  # 1 of 5
     assert list(recount.differences(fresh(workflow))) == []
 
 
@@ -334,7 +334,7 @@ def test_a_deadlock_is_no_mistake_of_the_program():
     from webapp.common.outage import is_unavailability  # noqa: PLC0415
 
     workflow = make.workflow(n_subjects=1)
-    tally, queue = Consensus.objects.get(), Queue.objects.get()
+    tally, queue = Consensus.objects.get(), Queue.objects.get(stream="random")
     has_queue, has_tally = Event(), Event()
 
     def crosswise():

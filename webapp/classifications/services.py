@@ -26,6 +26,7 @@ from webapp.subjects.models import Subject
 from webapp.workflows.models import Status, TreeVersion, Workflow
 
 State = Standing.State
+PACE_WAIT_S = 30  # half of the minute within which answers are counted
 
 
 class WrongPath(DomainError):
@@ -86,7 +87,6 @@ def record_classification(
     """
     with transaction.atomic():
         own = _own_rows(identity, shown)
-        _check_pace(own)
         tally = consensus.lock_tally(workflow_id=shown.workflow_id, subject_id=shown.subject_id)
         # Read only now: a tree or a rule that has come since is also the one of the locked tally.
         workflow, tree = _campaign(shown)
@@ -138,24 +138,6 @@ def _own_rows(identity: Identity, shown: Shown) -> list[Volunteer]:
     return own
 
 
-# By the database's clock, and by the index of a volunteer's newest answers.
-_PACE = """
-    SELECT ceil(extract(epoch FROM received_at + interval '1 minute' - statement_timestamp()))::int
-    FROM classifications_classification WHERE volunteer_id = ANY(%s)
-    ORDER BY id DESC OFFSET %s LIMIT 1
-"""
-
-
-def _check_pace(own: Sequence[Volunteer]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _PACE, [[volunteer.pk for volunteer in own], settings.ANSWERS_PER_MINUTE - 1]
-        )
-        found = cursor.fetchone()
-    if found and found[0] > 0:
-        raise TooFast(own, found[0])
-
-
 def _store(row: Classification, tally: Consensus, own: Sequence[Volunteer]) -> Recorded:
     """Insert, and count what counts; the galaxy's tally stays locked until the commit."""
     inserted = _insert(row, own, _state(row, tally))
@@ -191,13 +173,20 @@ class _Inserted(NamedTuple):
 
 # The galaxy's tally is locked, so nobody else changes its standings meanwhile. The second part
 # gives a standing to a first answer only, or to one whose earlier test answer was cleared. An
-# excluded volunteer's answers are kept, and do not count from the start.
+# excluded volunteer's answers are kept, and do not count from the start. Nothing is stored for
+# somebody whose last so many answers are all of the last minute.
 _INSERT = """
     WITH stored AS (
         INSERT INTO classifications_classification (
             uuid, workflow_id, subject_id, volunteer_id, tree_id, path, stream, score, is_test,
             shown_at, client_started_at, client_finished_at)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        SELECT %s::uuid, %s, %s, %s, %s, %s::smallint[], %s, %s::float8, %s, %s,
+               %s::timestamptz, %s::timestamptz
+        WHERE NOT EXISTS (
+            SELECT FROM (
+                SELECT received_at FROM classifications_classification
+                WHERE volunteer_id = ANY(%s) ORDER BY id DESC OFFSET %s LIMIT 1
+            ) pace WHERE received_at > now() - interval '1 minute')
         ON CONFLICT (uuid) DO NOTHING
         RETURNING id, workflow_id, subject_id, volunteer_id
     )
@@ -242,6 +231,8 @@ def _insert(row: Classification, own: Sequence[Volunteer], state: State) -> _Ins
                 row.shown_at,
                 row.client_started_at,
                 row.client_finished_at,
+                [volunteer.pk for volunteer in own],
+                settings.ANSWERS_PER_MINUTE - 1,
                 state,
                 state,
                 row.subject_id,
@@ -256,9 +247,13 @@ def _insert(row: Classification, own: Sequence[Volunteer], state: State) -> _Ins
 def _known(row: Classification, tally: Consensus, own: Sequence[Volunteer]) -> Recorded:
     """Return what stands under this uuid: the same for the tenth replay as for the first post.
 
+    Nothing stands under it if this person was too fast for it to be stored.
+
     A double click or the back button may bring other answers: the first ones stand.
     """
-    stored = Classification.objects.select_related("standing").get(uuid=row.uuid)
+    stored = Classification.objects.select_related("standing").filter(uuid=row.uuid).first()
+    if stored is None:
+        raise TooFast(own, PACE_WAIT_S)
     is_own = stored.volunteer_id in {volunteer.pk for volunteer in own}
     is_same = (stored.workflow_id, stored.subject_id) == (row.workflow_id, row.subject_id)
     if not is_own or not is_same:

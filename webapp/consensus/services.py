@@ -80,12 +80,11 @@ def count_votes(
     verdict = _verdict(locked, workflow.parsed_rule, known)
     if verdict.retired:
         _retire(locked, verdict, by=by)
-        _log(locked, is_opening=False, words=verdict.reason)
     if verdict.flagged:
         flag_subject(
             workflow_id=locked.workflow_id, subject_id=locked.subject_id, words=verdict.reason
         )
-    _save(locked, evidence.gains(known)[0])
+    _save(locked, evidence.gains(known)[0], is_new_retirement=verdict.retired)
     return verdict
 
 
@@ -161,8 +160,9 @@ def put_tallies(*, workflow: Workflow, tallies: Sequence[Consensus], why: str = 
     judged = Judged()
     verdicts = _verdicts(tallies, workflow.parsed_rule, known)
     for row, verdict, gain in zip(tallies, verdicts, evidence.gains(known), strict=True):
-        judged += _judge(row, verdict, why)
-        _save(row, gain)
+        change = _judge(row, verdict, why)
+        _save(row, gain, is_new_retirement=bool(change.n_retired))
+        judged += change
     return judged
 
 
@@ -178,26 +178,20 @@ def _judge(row: Consensus, verdict: Verdict, why: str) -> Judged:
         flag_subject(workflow_id=row.workflow_id, subject_id=row.subject_id, words=verdict.reason)
     if verdict.retired and row.retired_at is None:
         _retire(row, verdict, by=None)
-        _log(row, is_opening=False, words=row.retired_words)
         return Judged(n_retired=1)
     if not verdict.retired and row.retired_at and row.retired_reason != RetiredReason.WITHDRAWN:
         words = f"{why or 'judged anew'}; before: {row.retired_words}"
         _reopen(row)
-        _log(row, is_opening=True, words=words[:200])
+        Retirement.objects.create(
+            workflow_id=row.workflow_id,
+            subject_id=row.subject_id,
+            is_opening=True,
+            words=words[:200],
+            n_classifications=row.n_classifications,
+        )
         _enqueue([row.subject_id], row.workflow_id)
         return Judged(n_reopened=1)
     return Judged()
-
-
-def _log(row: Consensus, *, is_opening: bool, words: str) -> None:
-    Retirement.objects.create(
-        workflow_id=row.workflow_id,
-        subject_id=row.subject_id,
-        is_opening=is_opening,
-        key=row.retired_reason,
-        words=words,
-        n_classifications=row.n_classifications,
-    )
 
 
 # What is retired waits no longer, what is open is ranked anew: in the same round trip.
@@ -209,6 +203,12 @@ _SAVE = """
         INSERT INTO consensus_queue (subject_id, workflow_id, stream, sort_key)
         SELECT %(subject)s, %(workflow)s, 'gain', %(gain)s WHERE NOT %(is_retired)s
         ON CONFLICT (subject_id, workflow_id, stream) DO UPDATE SET sort_key = excluded.sort_key
+    ), logged AS (
+        INSERT INTO consensus_retirement (
+            workflow_id, subject_id, is_opening, key, words, n_classifications)
+        SELECT %(workflow)s, %(subject)s, false, %(retired_reason)s, %(retired_words)s,
+               %(n_classifications)s
+        WHERE %(is_new_retirement)s
     )
     UPDATE consensus_consensus
     SET tree_id = %(tree)s, votes = %(votes)s, asked = %(asked)s,
@@ -220,12 +220,13 @@ _SAVE = """
 """
 
 
-def _save(row: Consensus, gain: float) -> None:
+def _save(row: Consensus, gain: float, *, is_new_retirement: bool = False) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             _SAVE,
             {
                 "is_retired": row.retired_at is not None,
+                "is_new_retirement": is_new_retirement,
                 "subject": row.subject_id,
                 "workflow": row.workflow_id,
                 "gain": gain,

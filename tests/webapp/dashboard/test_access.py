@@ -36,6 +36,7 @@ OWNERS = {
     "confirm_tree": (WRONG_METHOD, GONE),
     "owners": (200, 422),
     "remove_owner": (200, 422),
+    "insight": (200, WRONG_METHOD),
     "gold": (200, 422),
     "gold_file": (200, 422),
     "store_gold_file": (WRONG_METHOD, 302),

@@ -17,6 +17,9 @@ TORCH_BUILD := torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cu
   nvidia-cusparselt-cu13 nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx
 LOCK_TRAINING := $(LOCK) $(addprefix --no-emit-package ,$(TORCH_BUILD))
 TRAINING_PIP := $(TRAINING)/python -m pip --disable-pip-version-check --quiet install
+# What we are compared with. Each has an environment of its own, for they want other versions than we do.
+PEER_VERSIONS := crowd-kit==1.4.2 panoptes-aggregation==5.3.1
+PEERS := $(foreach peer,$(PEER_VERSIONS),$(firstword $(subst ==, ,$(peer))))
 ALONE := flock .venv-training/.made sh -c
 RUNS ?= var/runs
 
@@ -90,6 +93,9 @@ bench: .venv/.dev ## classifications a second, measured over HTTP
 bench-networks: .venv-training/.dev ## pictures a second that networks predict and learn from, PICTURES=folder of JPEGs
 	@$(TRAINING)/python -m tests.bench.networks "$(PICTURES)"
 
+.PHONY: peers
+peers: $(PEERS:%=.venv-peers/%/.installed) ## other projects' software to compare with, each in an environment of its own
+
 .PHONY: starter
 starter: .venv-training/.web ## train the starter network again from DATA=folder, and print its tables
 	@$(TRAINING)/python -m training starter "$(DATA)" --out inference/models/starter.onnx
@@ -108,6 +114,7 @@ lock: .venv/.dev ## lock the versions that pyproject.toml allows
 	@$(LOCK) --extra web --extra dev --constraints requirements/web.txt --output-file requirements/dev.txt pyproject.toml
 	@$(LOCK_TRAINING) --extra training-dev --constraints requirements/dev.txt --output-file requirements/training-dev.txt pyproject.toml
 	@$(LOCK_TRAINING) --extra training --constraints requirements/training-dev.txt --output-file requirements/training.txt pyproject.toml
+	@for peer in $(PEER_VERSIONS); do echo $$peer | $(LOCK) --output-file requirements/peers-$${peer%==*}.txt - || exit 1; done
 
 .PHONY: audit
 audit: .venv/.dev ## known vulnerabilities of what is locked
@@ -140,7 +147,12 @@ clean: ## remove caches; .venv and var/ (the data!) stay
 	@$(ALONE) '$(TRAINING_PIP) --require-hashes -r $< && $(TRAINING_PIP) $(TORCH_ARGS) $(TORCH)'
 	@touch .venv-training/.web $@
 
-.venv/.made .venv-training/.made:
+.venv-peers/%/.installed: requirements/peers-%.txt | .venv-peers/%/.made
+	@echo "Installing the packages of $< into .venv-peers/$* (once, some minutes)."
+	@.venv-peers/$*/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $<
+	@touch $@
+
+.venv/.made .venv-training/.made $(PEERS:%=.venv-peers/%/.made):
 	@for python in python3 python3.13 python3.12 python3.11; do \
 	  $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
 	  python=; \

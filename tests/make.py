@@ -1,8 +1,9 @@
 """Rows for tests: each function makes one, with everything that it needs."""
 
+import hashlib
 import itertools
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from inference.formats.tree import Tree, load_built_in
@@ -13,11 +14,25 @@ from webapp.classifications.models import Handout
 from webapp.classifications.services import Recorded
 from webapp.classifications.shown import Shown
 from webapp.consensus.admission import admit_next_chunk
+from webapp.registry import files
+from webapp.registry.models import ModelVersion, Source
 from webapp.subjects import media
 from webapp.subjects.models import SetLink, Subject, SubjectSet
 from webapp.workflows.models import Status, TreeVersion, Workflow
 
 _numbers = itertools.count(1)
+CARD = {
+    "training_data": "",
+    "alpha_form": "softplus",
+    "input": {"size_px": 96, "crop": 0.5},
+    "masks": {"samples": 32, "dropout": 0.3, "seed": 0},
+    "cam_exact": True,
+    "aux_names": [],
+    "calibration": None,
+    "outputs": ["alpha"],
+    "provider": "CPUExecutionProvider",
+    "check_seconds": 1.5,
+}
 
 
 def tree_version(tree: Tree | None = None) -> TreeVersion:
@@ -87,6 +102,35 @@ def link(workflow: Workflow, subject_set: SubjectSet) -> SetLink:
     made = SetLink.objects.create(workflow=workflow, subject_set=subject_set)
     while admit_next_chunk():
         pass
+    return made
+
+
+def model(
+    *, workflow: Workflow | None = None, tree: TreeVersion | None = None, **fields: Any
+) -> ModelVersion:
+    """A registered model of a campaign, or of all, whose file is no network but is on disk."""
+    content = f"model {next(_numbers)}".encode()
+    files.store(content)
+    made = ModelVersion.objects.create(
+        **{
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "name": f"model-{next(_numbers)}",
+            "tree": tree or (workflow.tree if workflow else tree_version()),
+            "is_shared": workflow is None,
+            "source": Source.FILE,
+            "size_bytes": len(content),
+            "contract": "1",
+            "precision": "float32",
+            "metrics": {},
+            "lineage": {},
+            "card": CARD,
+            "check_limits": {"memory": True, "no network": True},
+            "trained_at": datetime(2026, 1, 31, tzinfo=UTC),
+        }
+        | fields
+    )
+    if workflow:
+        made.workflows.add(workflow)
     return made
 
 

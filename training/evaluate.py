@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from inference.belief.calibration import fit_scales, scaled, set_sha256
-from inference.belief.scores import Estimate, Scores, score
+from inference.belief.scores import Estimate, QuestionScores, Scores, score
 from inference.formats.card import Calibration
 from inference.formats.question import MULTIPLE_REST
 from inference.formats.split import CALIBRATION, TEST, TRAIN
@@ -61,14 +61,11 @@ class Evaluation:
             "accuracy": first.accuracy,
             "confident_accuracy": first.confident_accuracy,
         }
-        found: dict[str, Any] = {
-            name: {"value": _plain(f.value), "lower": _plain(f.lower), "upper": _plain(f.upper)}
-            for name, f in figures.items()
-        }
-        return found | {
+        return {name: _interval(figure) for name, figure in figures.items()} | {
             "question": first.key,
             "n_galaxies": self.scores.n,
             "calibration_error": _plain(first.calibration_error),
+            "questions": {key: _figures(one) for key, one in self.scores.questions.items()},
             "coverage": [
                 {name: _plain(value) for name, value in asdict(interval).items()}
                 for interval in self.scores.coverage["all"]
@@ -234,6 +231,23 @@ def _groups(dataset: Dataset, places: NDArray[np.int64]) -> dict[str, NDArray[np
                 f"{name} unknown": ~known,
             }
     return {name: rows for name, rows in found.items() if not rows.all()}
+
+
+def _figures(scores: QuestionScores) -> dict[str, Any]:
+    """Return the figures of one question that travel in the card."""
+    named = ("rmse", "mae", "accuracy", "confident_accuracy")
+    return {name: _interval(getattr(scores, name)) for name in named} | {
+        "n_galaxies": scores.n,
+        "calibration_error": _plain(scores.calibration_error),
+    }
+
+
+def _interval(figure: Estimate) -> dict[str, float | None]:
+    return {
+        "value": _plain(figure.value),
+        "lower": _plain(figure.lower),
+        "upper": _plain(figure.upper),
+    }
 
 
 def _plain(value: float) -> float | None:

@@ -41,6 +41,7 @@ INSTALLED_APPS = [
     "webapp.common",
     "webapp.accounts",
     "webapp.workflows",
+    "webapp.registry",
     "webapp.subjects",
     "webapp.consensus",
     "webapp.classifications",
@@ -273,6 +274,7 @@ MEDIA_URL = "/media/"
 MEDIA_ROOT = VAR_DIR / "media" / "public"
 ORIGINALS_ROOT = VAR_DIR / "media" / "originals"
 UPLOADS_ROOT = VAR_DIR / "uploads"
+MODELS_ROOT = VAR_DIR / "models"  # served by no address but the download of a campaign's owners
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "originals": {
@@ -286,6 +288,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # bytes of a form without its files
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 MAX_UPLOAD_BYTES = env_int("MAX_UPLOAD_MB", "2000", at_least=1) * 1_000_000
+MAX_MODEL_BYTES = env_int("MAX_MODEL_MB", "500", at_least=1) * 1_000_000
 FILE_UPLOAD_TEMP_DIR = None
 
 # Security

@@ -153,10 +153,11 @@ def _prior(
         return np.ones((n, tree.n_answers)), 1.0
     values = np.array(prior, np.float64)
     _check_shape(values, (n, tree.n_answers), "prior")
-    unseen = np.isnan(values).all(axis=1, keepdims=True)
     factor = _factor(tree, kappa)
-    _check_concentrations(values[~unseen[:, 0]], "prior")
-    return np.where(unseen, 1.0, values * factor), np.where(unseen, 1.0, MULTIPLE_REST * factor)
+    unseen = np.isnan(values).all(axis=1)
+    _check_concentrations(values[~unseen], "prior")
+    is_flat = np.expand_dims(unseen, 1)
+    return np.where(is_flat, 1.0, values * factor), np.where(is_flat, 1.0, MULTIPLE_REST * factor)
 
 
 def _factor(tree: Tree, kappa: float | Array) -> Floats:
@@ -166,7 +167,7 @@ def _factor(tree: Tree, kappa: float | Array) -> Floats:
             f"kappa has the shape {values.shape}. Give one number, or one for each of the "
             f"{tree.n_questions} questions."
         )
-    if not ((values > 0) & np.isfinite(values)).all():
+    if not np.all((values > 0) & np.isfinite(values)):
         raise EvidenceRefused(f"kappa is {shown(values.tolist())}. Give numbers above 0.")
     factor: Floats = np.broadcast_to(values, (tree.n_questions,))[layout(tree).question]
     return factor
@@ -201,9 +202,10 @@ def _check_concentrations(values: Floats, what: str) -> None:
 
 
 def _check(values: Floats, is_good: Any, what: str, wanted: str) -> None:
-    if is_good.all():
+    bad = np.argwhere(~is_good)
+    if not len(bad):
         return
-    row, column = (int(place[0]) for place in np.nonzero(np.logical_not(is_good)))
+    row, column = (int(place) for place in bad[0])
     raise EvidenceRefused(
         f"The {what} of answer {column} of galaxy {row} is {values[row, column]:g}. "
         f"It must be {wanted}."

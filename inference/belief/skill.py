@@ -186,10 +186,10 @@ def _forecasts(asked: list[_Asked | None], weight: Floats) -> list[Forecast]:
 
 def _weights(forecasts: list[Forecast], n_volunteers: int) -> Floats:
     volunteer = np.concatenate([one.votes.volunteer for one in forecasts])
-    crowd = np.concatenate([one.crowd_said for one in forecasts])
+    looking = np.concatenate([one.looking_said for one in forecasts])
     habit = np.concatenate([one.habit_said for one in forecasts])
     known = volunteer != ANONYMOUS
-    return weights.weights(volunteer[known], crowd[known], habit[known], n_volunteers)
+    return weights.weights(volunteer[known], looking[known], habit[known], n_volunteers)
 
 
 def _agreement(forecasts: list[Forecast], n_volunteers: int) -> dict[str, Any]:

@@ -1,18 +1,19 @@
 """How much a volunteer's votes weigh: how far their answers follow the galaxy, not a habit.
 
 Galaxies often have no single right answer, so nobody is measured by a right answer. For each answer
-two forecasts are made without it: what the crowd's next volunteer would say of this very galaxy
-(the others' votes, drawn toward the question's average; on gold, what the crowd says where experts
-said this), and what this person says of any galaxy (their habit). Were a share w of their answers
+two forecasts are made without it: what somebody who looks would say of this very galaxy (the
+others' votes, drawn toward this person's habit; on gold, what the crowd says where experts said
+this), and what this person says of any galaxy (their habit). Were a share w of their answers
 of the first kind and the rest of the second, the answers' likelihood is
 
-    L(w) = product of w * crowd(said) + (1 - w) * habit(said).
+    L(w) = product of w * looking(said) + (1 - w) * habit(said).
 
 The weight is the largest w in [0, 1] that these answers do not speak against: log L within
-BENEFIT nats of its maximum, two standard errors. So a typical volunteer has 1, as has a new one and
-one in the minority on galaxies that divide everybody; who clicks at random, always gives the same
-answer or the opposite one, falls to 0 as answers come in. The crowd's votes count by the weights
-found so far, until these stand still.
+BENEFIT = 2 nats of its maximum, two standard errors. Where w = 1 is D > 2 nats below the maximum,
+there is less doubt to benefit from, and 4 / D nats are granted. So a typical volunteer has 1, as
+has a new one and one in the minority on galaxies that divide everybody; who clicks at random,
+always gives the same answer or the opposite one, falls to 0 as answers come in. The crowd's votes
+count by the weights found so far, until these stand still.
 """
 
 from collections.abc import Callable
@@ -37,6 +38,7 @@ _STEPS = round(1 / WEIGHT_STEP)
 _HABIT_VOTES = 4.0  # answers that the question's average counts as in a habit
 _DRAWN = 2.0 ** np.arange(-3, 7)  # votes that the question's average may count as on a galaxy
 _GOLD_VOTES = 5.0  # answers a class that start what the crowd says of gold: as the experts
+_GOLD_ERRORS = 0.1  # of them
 _GOLD_ROUNDS = 20
 _LEAST = 1e-6
 
@@ -48,6 +50,7 @@ class Forecast:
     votes: Votes
     crowd: Floats
     habit: Floats
+    looking_said: Floats  # (M,) probability of what was said, by this person if they look
 
     @cached_property
     def crowd_said(self) -> Floats:
@@ -69,7 +72,7 @@ class Forecast:
     def variance(self) -> Floats:
         """Return the variance of `crowd_said` if one of the crowd had answered, (M,)."""
         found: Floats = (self.crowd**3).sum(1) - self.expected**2
-        return found
+        return np.maximum(found, 0)  # rounding
 
     @property
     def chance(self) -> Floats:
@@ -85,28 +88,32 @@ def forecast(votes: Votes, weight: Floats, gold: Floats | None = None) -> Foreca
         weight: of each volunteer in `votes.volunteers`, (V',).
         gold: experts' fractions of each subject in `votes.subjects`, (N', A), NaN elsewhere.
     """
-    crowd = _of_others(votes, weight)
+    habit = _habits(votes)
+    crowd, looking_said = _of_others(votes, weight, _said(habit, votes))
     if gold is not None:
         rows = votes.row
         on_gold = np.isfinite(gold[rows]).all(1)
         if on_gold.any():
-            crowd[on_gold] = _of_experts(gold[rows[on_gold]], votes.answer[on_gold])
-    return Forecast(votes, np.maximum(crowd, _LEAST), _habits(votes))
+            each = weight[votes.person[on_gold]]
+            crowd[on_gold] = _of_experts(gold[rows[on_gold]], votes.answer[on_gold], each)
+            looking_said[on_gold] = _said(crowd, votes)[on_gold]
+    crowd, looking_said = np.maximum(crowd, _LEAST), np.maximum(looking_said, _LEAST)
+    return Forecast(votes, crowd, habit, looking_said)
 
 
-def weights(volunteer: Integers, crowd: Floats, habit: Floats, n_volunteers: int) -> Floats:
+def weights(volunteer: Integers, looking: Floats, habit: Floats, n_volunteers: int) -> Floats:
     """Return the weight of each volunteer, (V,), in steps of WEIGHT_STEP.
 
     Args:
         volunteer: who gave each answer, (M,), 0 to V - 1.
-        crowd, habit: the forecasts' probability of what was said, (M,).
+        looking, habit: the forecasts' probability of what was said, (M,).
     """
     found = np.ones(n_volunteers)
-    slope = np.bincount(volunteer, 1 - habit / crowd, minlength=n_volunteers)
+    slope = np.bincount(volunteer, 1 - habit / looking, minlength=n_volunteers)
     doubted = slope < 0  # everybody else is likeliest at 1
     kept = doubted[volunteer]
     anew = np.cumsum(doubted) - 1
-    found[doubted] = _doubted(_Likelihood(anew[volunteer[kept]], crowd[kept], habit[kept]))
+    found[doubted] = _doubted(_Likelihood(anew[volunteer[kept]], looking[kept], habit[kept]))
     return found
 
 
@@ -115,7 +122,7 @@ class _Likelihood:
     """log L(w) of the people 0 to n - 1."""
 
     volunteer: Integers
-    crowd: Floats
+    looking: Floats
     habit: Floats
 
     @cached_property
@@ -126,10 +133,10 @@ class _Likelihood:
         return self._sum(np.log(self._mixed(weight)))
 
     def slope(self, weight: Floats) -> Floats:
-        return self._sum((self.crowd - self.habit) / self._mixed(weight))
+        return self._sum((self.looking - self.habit) / self._mixed(weight))
 
     def _mixed(self, weight: Floats) -> Floats:
-        return self.habit + weight[self.volunteer] * (self.crowd - self.habit)
+        return self.habit + weight[self.volunteer] * (self.looking - self.habit)
 
     def _sum(self, values: Floats) -> Floats:
         return _sums(self.volunteer, values, self.n)
@@ -139,7 +146,9 @@ def _doubted(likelihood: _Likelihood) -> Floats:
     """Return the weight of people whose likelihood falls toward 1; log L is concave."""
     start = np.zeros(likelihood.n, np.int64)
     best = _last(start, lambda weight: likelihood.slope(weight) >= 0)
-    least = likelihood.value(_weight(best)) - BENEFIT
+    highest = likelihood.value(_weight(best))
+    against = highest - likelihood.value(np.ones(likelihood.n))
+    least = highest - BENEFIT * np.minimum(1, BENEFIT / np.maximum(against, BENEFIT))
     return _weight(_last(best, lambda weight: likelihood.value(weight) >= least))
 
 
@@ -154,8 +163,12 @@ def _last(start: Integers, holds: Condition) -> Integers:
     return low
 
 
-def _of_others(votes: Votes, weight: Floats) -> Floats:
-    """Return the crowd's forecast of each answer from the subject's other votes, (M, A)."""
+def _of_others(votes: Votes, weight: Floats, habit_said: Floats) -> tuple[Floats, Floats]:
+    """Return forecasts from the subject's other votes: the crowd's, (M, A), and the person's, (M,).
+
+    The person's is drawn toward their habit instead of the average: where nobody else has looked
+    it says nothing, whatever galaxies they were shown.
+    """
     n = votes.n_classes
     rows = votes.row
     each = weight[votes.person]
@@ -169,17 +182,17 @@ def _of_others(votes: Votes, weight: Floats) -> Floats:
         _DRAWN, key=lambda drawn: float(each @ np.log((said + drawn * usual) / (total + drawn)))
     )
     found: Floats = (others + drawn * average) / (total + drawn)[:, None]
-    return found
+    return found, (said + drawn * habit_said) / (total + drawn)
 
 
-def _of_experts(fractions: Floats, answer: Integers) -> Floats:
+def _of_experts(fractions: Floats, answer: Integers, each: Floats) -> Floats:
     """Return the crowd's forecast where experts gave these fractions, (M, A).
 
     By EM: which of the experts' answers a volunteer saw who said this, and what is then said.
     """
     n = fractions.shape[1]
-    said = np.eye(n)[answer]
-    as_experts = np.eye(n) * (1 - 0.1) + 0.1 / n
+    said = np.eye(n)[answer] * each[:, None]
+    as_experts = np.eye(n) * (1 - _GOLD_ERRORS) + _GOLD_ERRORS / n
     matrix = as_experts
     for _ in range(_GOLD_ROUNDS):
         seen = fractions * matrix[:, answer].T

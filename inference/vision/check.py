@@ -1,7 +1,8 @@
 """Judge a stranger's model file in a limited child process of its own.
 
-`check_model(path)` says that a file follows the contract and does what its card says, or why not.
-Nothing of it is parsed here; what runs in the child is checking.py.
+`check_model(path)` says that a file follows the contract and does what its card says, or why not;
+`check_content` does the same of bytes that are no file yet. Nothing of it is parsed here; what runs
+in the child is checking.py.
 """
 
 import hashlib
@@ -27,6 +28,7 @@ from inference.vision.model_file import (
 _CHILD = "inference.vision.checking"
 _MAX_SENTENCE = 2000  # characters
 _CLOCK = 2  # seconds by the clock for each of CPU time: the machine may have more to do
+_SHOWN_KEYS = 8  # of the answers in which two trees differ
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,30 @@ def check_model(
         ModelRefused: it is damaged, dangerous, too large, too slow, or not what it says.
         CheckUnavailable: this installation cannot check any.
     """
-    started_at = time.monotonic()
     content = read_model(path, max_bytes)
-    name = name_of(path)
+    return check_content(
+        content, name_of(path), tree=tree, timeout_s=timeout_s, memory_mb=memory_mb
+    )
+
+
+def check_content(
+    content: bytes,
+    name: str,
+    *,
+    tree: Tree | None = None,
+    timeout_s: float = 60.0,
+    memory_mb: int = 4000,
+) -> Checked:
+    """Return what a model file with this content is; see `check_model`.
+
+    Args:
+        name: what refusals call it, as `model_file.name_of` gives it.
+
+    Raises:
+        ModelRefused: it is damaged, dangerous, too large, too slow, or not what it says.
+        CheckUnavailable: this installation cannot check any.
+    """
+    started_at = time.monotonic()
     if importlib.util.find_spec("onnx") is None:
         raise CheckUnavailable(
             f"{name} cannot be checked, as the package onnx is not installed: install the extra "
@@ -150,8 +173,11 @@ def _disturbed(name: str, how: str, limits: str) -> ModelRefused:
     )
 
 
-def _check_tree(found: Tree, expected: Tree, name: str) -> None:
-    """Raise ModelRefused naming every difference between two trees' answers."""
+def answers_differ(found: Tree, expected: Tree) -> str:
+    """Return in words how the answers of two trees differ, or "" if each has all of the other's.
+
+    Answers are compared by key: texts, order, and what follows an answer may differ.
+    """
     has, wants = ([tree.name(answer) for answer in tree.answers] for tree in (found, expected))
     kinds = {question.key: question.kind for question in found.questions}
     parts = {
@@ -163,8 +189,17 @@ def _check_tree(found: Tree, expected: Tree, name: str) -> None:
             if kinds.get(question.key, question.kind) != question.kind
         ],
     }
-    differences = "; ".join(f"{words} {', '.join(keys)}" for words, keys in parts.items() if keys)
-    if differences:
+    return "; ".join(f"{words} {_listed(keys)}" for words, keys in parts.items() if keys)
+
+
+def _listed(keys: list[str]) -> str:
+    rest = len(keys) - _SHOWN_KEYS
+    return ", ".join(keys[:_SHOWN_KEYS]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _check_tree(found: Tree, expected: Tree, name: str) -> None:
+    """Raise ModelRefused naming the differences between two trees' answers."""
+    if differences := answers_differ(found, expected):
         raise ModelRefused(
             f'{name} is about another tree than "{expected.key}" ({differences}): use a network '
             f"that was trained for this tree."

@@ -49,10 +49,11 @@ def read_model(path: Path, max_bytes: int = MAX_MODEL_BYTES) -> bytes:
     return content
 
 
-def name_of(path: Path) -> str:
+def name_of(path: Path | str) -> str:
     """Return a file's name as a message may show it."""
-    quoted = shown(path.name)
-    return path.name if quoted == f"'{path.name}'" else quoted
+    name = Path(path).name
+    quoted = shown(name)
+    return name if quoted == f"'{name}'" else quoted
 
 
 def _check_size(n_bytes: int, path: Path, max_bytes: int) -> None:

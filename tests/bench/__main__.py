@@ -1,4 +1,4 @@
-"""python -m tests.bench [classify]: prints tables of medians for docs/benchmarks.md."""
+"""python -m tests.bench [classify | belief | skill]: tables of medians for docs/benchmarks.md."""
 
 import argparse
 import platform
@@ -10,11 +10,23 @@ from tests.bench.site import database
 def main() -> None:
     """Run the benches that were asked for, each on a database of its own."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("bench", nargs="?", default="classify", choices=["classify"])
+    parser.add_argument(
+        "bench", nargs="?", default="classify", choices=["classify", "belief", "skill"]
+    )
     parser.add_argument("--seconds", type=float, default=15, help="length of one run")
     parser.add_argument("--large", type=int, default=1_000_000, help="galaxies of the large case")
     options = parser.parse_args()
     print(machine())
+    if options.bench == "belief":  # needs no site
+        from tests.bench import belief  # noqa: PLC0415
+
+        print(belief.run(options.large))
+        return
+    if options.bench == "skill":
+        from tests.bench import skill  # noqa: PLC0415
+
+        print(skill.run())
+        return
     with database() as (var, pid):
         from tests.bench import classify  # noqa: PLC0415 - after Django is set up
 

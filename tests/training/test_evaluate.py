@@ -221,3 +221,17 @@ def test_headline_figures_have_their_intervals():
         assert of["lower"] <= of["value"] <= of["upper"], name
     assert figures["rmse"]["lower"] < figures["rmse"]["upper"]
     assert [interval["mass"] for interval in figures["coverage"]] == [0.5, 0.68, 0.9, 0.95]
+
+
+def test_every_question_has_its_figures_in_the_headline():
+    dataset, alpha = drawn_votes(300, sharpness=4)
+    evaluation = judged(dataset, alpha)
+    figures = evaluation.headline()
+    assert list(figures["questions"]) == [question.key for question in evaluation.tree.questions]
+    for key, of in figures["questions"].items():
+        scores = evaluation.scores.questions[key]
+        assert of["n_galaxies"] == scores.n
+        assert of["rmse"]["value"] == round(scores.rmse.value, 5)
+    first = figures["questions"][figures["question"]]
+    for name in ("rmse", "mae", "accuracy", "confident_accuracy", "calibration_error"):
+        assert first[name] == figures[name]

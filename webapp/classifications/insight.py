@@ -39,7 +39,7 @@ def measure_insight(workflow: Workflow, *, is_rationed: bool = True) -> None:
     galaxies = _galaxies(workflow)
     figures = {
         "days": _days(workflow),
-        "agreement": agreement(galaxies["votes"], galaxies["asked"], tree),
+        "agreement": agreement(galaxies["votes"], tree),
         "retired": dict(Counter(filter(None, galaxies["reason"]))),
         "n_subjects": len(galaxies["reason"]),
         "weights": _weights(workflow),
@@ -110,9 +110,7 @@ def _rows(workflow: Workflow) -> Iterator[tuple[Any, ...]]:
         ).iterator(chunk_size=_READ)  # fmt: skip
 
 
-def agreement(
-    votes: NDArray[np.int64], asked: NDArray[np.int64], tree: Tree
-) -> list[dict[str, Any]]:
+def agreement(votes: NDArray[np.int64], tree: Tree) -> list[dict[str, Any]]:
     """Return for each single-choice question how often two people say the same of a galaxy.
 
     Pairs of the same galaxy, over all galaxies; None where no two people were asked.

@@ -186,7 +186,7 @@ _INSERT = """
             SELECT FROM (
                 SELECT received_at FROM classifications_classification
                 WHERE volunteer_id = ANY(%s) ORDER BY id DESC OFFSET %s LIMIT 1
-            ) pace WHERE received_at > now() - interval '1 minute')
+            ) pace WHERE received_at > statement_timestamp() - interval '1 minute')
         ON CONFLICT (uuid) DO NOTHING
         RETURNING id, workflow_id, subject_id, volunteer_id
     )

@@ -1,10 +1,16 @@
 """The demo campaign: real galaxies of the Hubble deep field, asked about with a real tree."""
 
+from django.conf import settings
 from django.db import transaction
 
 from inference.formats.tree import load_built_in
+from webapp.common.errors import DomainError
 from webapp.consensus import admission, services
 from webapp.dashboard.checklist import checklist
+from webapp.registry import promotion
+from webapp.registry import queries as registry
+from webapp.registry import services as models
+from webapp.registry.models import Source
 from webapp.subjects import deepfield, demo, links
 from webapp.subjects.models import SubjectSet
 from webapp.workflows import services as workflows
@@ -16,6 +22,8 @@ SUMMARY = (
     "In December 1995 Hubble stared for ten days at a spot of sky that looked empty. "
     "Tell us what shapes the galaxies have that it found there."
 )
+STARTER = settings.BASE_DIR / "inference" / "models" / "starter.onnx"
+WHY = "The network that comes with the software, for the demo."
 TEXT = """
 ## What you will see
 
@@ -65,3 +73,22 @@ def load_demo() -> int:
         workflows.launch_workflow(workflow=workflow, lines=checklist(workflow), by=None)
     services.measure_progress(workflow, is_rationed=False)
     return n_added
+
+
+def load_starter() -> str:
+    """Register the network that comes with the software, for all campaigns; the demo uses it.
+
+    A demo that uses a network already keeps it. Without a network the demo works too, so that a
+    file that cannot be checked here is said and no failure.
+
+    Returns:
+        A sentence about what was done.
+    """
+    workflow = _campaign()
+    try:
+        model = models.register_file(path=STARTER, source=Source.DEMO)
+        if registry.active(workflow) is None:
+            promotion.promote_model(workflow=workflow, model=model, why=WHY, by=None)
+    except DomainError as error:
+        return f"The demo has no network of its own: {error}"
+    return f"{model} is registered."

@@ -107,7 +107,7 @@ def _agreement(found: list[dict[str, Any]], workflow: Workflow) -> list[Line]:
 
 def _weight_bins(counts: list[int]) -> list[tuple[str, int]]:
     step = 1 / len(counts)
-    return [(f"{step * n:.2f}–{step * (n + 1):.2f}", count) for n, count in enumerate(counts)]
+    return [(f"{step * n:.2f} to {step * (n + 1):.2f}", count) for n, count in enumerate(counts)]
 
 
 def _weight_chart(counts: list[int]) -> charts.Columns:

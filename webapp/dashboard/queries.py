@@ -90,15 +90,16 @@ class Entry:
     @property
     def old(self) -> str:
         """The value before, as JSON; empty for none."""
-        return _as_text(self.entry.old)
+        return as_text(self.entry.old)
 
     @property
     def new(self) -> str:
         """The value after, as JSON; empty for none."""
-        return _as_text(self.entry.new)
+        return as_text(self.entry.new)
 
 
-def _as_text(value: object) -> str:
+def as_text(value: object) -> str:
+    """Return a value as JSON, cut where it is long; empty for none."""
     text = "" if value is None else json.dumps(value, ensure_ascii=False)
     if len(text) <= SHOWN_CHARACTERS:
         return text

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from webapp.dashboard import edits, gold, insight, lists, people, views
+from webapp.dashboard import edits, gold, insight, lists, networks, people, views
 
 app_name = "dashboard"
 ONE = "campaigns/<slug:slug>/"
@@ -38,6 +38,14 @@ urlpatterns = [
     path(f"{ONE}people/weighing/", people.weighing, name="weighing"),
     path(f"{ONE}people/<int:suspicion_id>/exclude/", people.exclude, name="exclude"),
     path(f"{ONE}people/<int:suspicion_id>/keep/", people.keep, name="keep"),
+    path(f"{ONE}models/", networks.models, name="models"),
+    path(f"{ONE}models/register/", networks.register_model, name="register_model"),
+    path(f"{ONE}models/roll-back/", networks.roll_back, name="roll_back"),
+    path(f"{ONE}models/<int:pk>/", networks.model, name="model"),
+    path(f"{ONE}models/<int:pk>/file/", networks.model_file, name="model_file"),
+    path(f"{ONE}models/<int:pk>/promote/", networks.promote, name="promote"),
+    path(f"{ONE}models/<int:pk>/archive/", networks.archive, name="archive_model"),
+    path(f"{ONE}models/<int:pk>/restore/", networks.restore, name="restore_model"),
     path(f"{ONE}retired/", lists.retired, name="retired"),
     path(f"{ONE}flagged/", lists.flagged, name="flagged"),
     path(f"{ONE}history/", lists.history, name="history"),

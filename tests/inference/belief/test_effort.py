@@ -16,7 +16,7 @@ def test_when_all_have_retired_it_is_their_mean():
 
 
 def test_open_galaxies_count_with_what_they_will_still_need():
-    """Freireich et al. 1963, as textbooks print it: 6-MP, 21 people; S(10) = 0.753, S(22) = 0.538."""
+    """Freireich et al. 1963, 6-MP, 21 people: S(10) = 0.753 and S(22) = 0.538."""
     weeks = [6, 6, 6, 7, 10, 13, 16, 22, 23, 6, 9, 10, 11, 17, 19, 20, 25, 32, 32, 34, 35]
     ended = [True] * 9 + [False] * 12
     area_to_10 = effort(weeks, ended, 10).mean

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 from inference.formats.golden import golden_images, rounded
 from inference.formats.tree import Tree, load_built_in
 from inference.vision import check as check_module
-from inference.vision.check import check_model
+from inference.vision.check import answers_differ, check_content, check_model
 from inference.vision.child import Child
 from inference.vision.model_file import ModelRefused
 from inference.vision.session import Session
@@ -142,6 +142,21 @@ def test_another_tree_is_refused_with_every_difference(tmp_path):
 )
 def test_what_is_no_model_is_refused_by_its_content(tmp_path, content, words):
     assert words in refusal(written(tmp_path, content))
+
+
+def test_many_differences_are_counted_and_not_all_named():
+    differences = answers_differ(load_built_in("three-class"), load_built_in("galaxy-zoo-2"))
+    assert differences.startswith("it lacks smooth-or-featured.smooth, ")
+    assert differences.count("odd-feature.") == 0
+    assert " and 29 more" in differences
+    assert answers_differ(load_built_in("galaxy-zoo-2"), load_built_in("galaxy-zoo-2")) == ""
+
+
+def test_content_is_checked_as_a_file_of_that_name(tmp_path):
+    content = tiny_model(tmp_path).read_bytes()
+    assert check_content(content, "theirs.onnx").sha256 == sha256_of(tmp_path / "model.onnx")
+    with pytest.raises(ModelRefused, match=r"theirs\.onnx is no ONNX model"):
+        check_content(content[:-100], "theirs.onnx")
 
 
 def test_a_file_cut_off_anywhere_is_refused(tmp_path):

@@ -48,6 +48,14 @@ OWNERS = {
     "weighing": (302, WRONG_METHOD),
     "exclude": (200, 422),
     "keep": (200, 422),
+    "models": (200, WRONG_METHOD),
+    "register_model": (200, 422),
+    "roll_back": (WRONG_METHOD, 422),
+    "model": (200, WRONG_METHOD),
+    "model_file": (200, WRONG_METHOD),
+    "promote": (WRONG_METHOD, 422),
+    "archive_model": (WRONG_METHOD, 302),
+    "restore_model": (WRONG_METHOD, 302),
     "retired": (200, WRONG_METHOD),
     "flagged": (200, WRONG_METHOD),
     "history": (200, WRONG_METHOD),
@@ -88,14 +96,18 @@ def world(client):
         "unlink": {"subject_set": workflow.subject_sets.get().slug},
         "remove_owner": {"user_id": people["owner"].pk},
     }
+    model: dict[str, object] = {"pk": make.model(workflow=workflow).pk}
+    extra |= dict.fromkeys(("model", "model_file", "promote", "archive_model"), model)
+    extra["restore_model"] = {"pk": make.model(workflow=workflow, status="archived").pk}
 
     def answer(name: str, person: str, method: str):
         if person in people:
             client.force_login(people[person])
         one: dict[str, object] = {} if name in SCIENTISTS else {"slug": workflow.slug}
-        return getattr(client, method)(
-            reverse(f"dashboard:{name}", kwargs=one | extra.get(name, {}))
-        )
+        place = reverse(f"dashboard:{name}", kwargs=one | extra.get(name, {}))
+        got = getattr(client, method)(place)
+        b"".join(got.streaming_content if got.streaming else ())  # a download ends with its file
+        return got
 
     return answer
 
@@ -130,7 +142,9 @@ def test_looking_changes_nothing(world, name):
     assert not AuditEntry.objects.exists()
 
 
-@pytest.mark.parametrize("name", ["pause", "duplicate", "rule", "launch", "gold_rate", "weigh"])
+@pytest.mark.parametrize(
+    "name", ["pause", "duplicate", "rule", "launch", "gold_rate", "weigh", "register_model"]
+)
 def test_a_post_without_its_token_is_refused(name):
     from django.test import Client  # noqa: PLC0415
 
@@ -166,6 +180,9 @@ def test_who_is_no_scientist_any_more_finds_nothing(client):
         "history/?before=",
         f"owners/{10**40}/remove/",
         "sets/no-such-set/unlink/",
+        "models/1/",
+        f"models/{10**40}/",
+        f"models/{10**40}/file/",
     ],
 )
 def test_ids_of_nothing_find_nothing(client, place):

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from webapp.dashboard.demo import NAME, load_demo
+from webapp.dashboard.demo import NAME, load_demo, load_starter
 
 
 class Command(BaseCommand):
@@ -13,3 +13,4 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         n_added = load_demo()
         self.stdout.write(f"{NAME}: {n_added} galaxies added.")
+        self.stdout.write(load_starter())

@@ -17,7 +17,7 @@ from webapp.classifications.models import Classification, Handout, Skill, Standi
 from webapp.consensus.models import Stream
 from webapp.consensus.services import mark_gold
 from webapp.workflows import gold_rate
-from webapp.workflows.services import change_gold_rate
+from webapp.workflows.gold_rate import change_gold_rate
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}

@@ -119,7 +119,7 @@ def test_what_experts_say_reads_as_words():
         ("features", "Bar"),
     ]
     several = expert.said(FORKED, expert.of_shares(FORKED, {0: 0.3, 1: 0.7, 2: 0.4}))
-    assert [line.words for line in several] == ["Features 70%, Smooth 30%", "Ring 40%"]
+    assert [line.words for line in several] == ["Features 70 %, Smooth 30 %", "Ring 40 %"]
     assert expert.said(FORKED, expert.of_path(FORKED, [1]))[1].words == "none of these"
 
 

@@ -1,4 +1,4 @@
-"""python -m tests.bench [classify | belief | skill | tallies]: tables of medians for docs/benchmarks.md."""
+"""python -m tests.bench NAME: prints tables of medians for docs/benchmarks.md."""
 
 import argparse
 import platform

@@ -21,7 +21,7 @@ def main(given: str, out: str) -> None:
     """Time what its offline commands do for each classification and each subject."""
     rows = json.loads(Path(given).read_text(encoding="ascii"))["rows"]
     start = time.perf_counter()
-    extracts: dict = defaultdict(list)
+    extracts: dict[tuple[int, str], list[tuple[int, dict[str, int]]]] = defaultdict(list)
     for number, user, subject, answers in rows:
         told = annotation_by_task(
             {
@@ -32,7 +32,7 @@ def main(given: str, out: str) -> None:
         )
         for task, _ in answers:
             extracts[subject, task].append((user, question_extractor(told, task=task)))
-    tallies: dict = defaultdict(dict)
+    tallies: dict[int, dict[str, dict[str, int]]] = defaultdict(dict)
     for (subject, task), found in extracts.items():
         users = [user for user, _ in found]
         reduced = question_reducer(

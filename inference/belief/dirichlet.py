@@ -190,8 +190,9 @@ def _ways(tree: Tree) -> tuple[tuple[int, int | None, int], ...]:
     return tuple(found)
 
 
-def parents_first(tree: Tree) -> list[Question]:
-    """Return the questions so that each comes after all that lead to it."""
+@lru_cache(maxsize=64)
+def parents_first(tree: Tree) -> tuple[Question, ...]:
+    """Return the questions so that each comes after all that lead to it; found once a tree."""
     n_ways = [0] * tree.n_questions
     for question in tree.questions:
         for index in question.nexts:
@@ -204,4 +205,4 @@ def parents_first(tree: Tree) -> list[Question]:
             n_ways[index] -= 1
             if not n_ways[index]:
                 ready.append(index)
-    return ordered
+    return tuple(ordered)

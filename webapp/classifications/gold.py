@@ -107,7 +107,7 @@ def store(locked: Workflow, entries: Sequence[Entry], by: User) -> dict[int, dic
     )
     consensus.mark_gold(workflow=locked, subject_ids=subject_ids, is_gold=True)
     if is_first and not locked.gold_rate:
-        workflows.change_gold_rate(workflow=locked, steps=gold_rate.DEFAULT, by=by)
+        gold_rate.change_gold_rate(workflow=locked, steps=gold_rate.DEFAULT, by=by)
     return before
 
 

@@ -18,7 +18,7 @@ from webapp.dashboard.lists import key_of
 from webapp.dashboard.views import confirm, page_or_form, sent_to, status_of
 from webapp.subjects import uploads
 from webapp.subjects.models import Subject
-from webapp.workflows import services
+from webapp.workflows.gold_rate import change_gold_rate
 from webapp.workflows.models import Workflow
 
 SHOWN_ROWS = 50  # of a manifest, good or bad
@@ -185,7 +185,7 @@ def gold_rate(request: HttpRequest, workflow: Workflow) -> HttpResponse:
     form = RateForm(*sent_to(request), steps=workflow.gold_rate)
     if form.is_bound and form.is_valid():
         try:
-            services.change_gold_rate(workflow=workflow, steps=form.steps(), by=user_of(request))
+            change_gold_rate(workflow=workflow, steps=form.steps(), by=user_of(request))
         except DomainError as error:
             form.add_error(None, str(error))
         else:

@@ -4,8 +4,14 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+from django.db import transaction
+
 from inference.errors import shown
+from webapp.accounts.models import User
+from webapp.common import audit
 from webapp.common.errors import DomainError
+from webapp.workflows import services
+from webapp.workflows.models import Workflow
 
 DEFAULT = [[0, 0.5], [10, 0.2], [50, 0.1], [100, 0.05]]  # 1 in 2, falling to 1 in 20
 MOST_STEPS = 20
@@ -53,3 +59,23 @@ def _check(step: Any) -> None:
 def rate(steps: Sequence[Sequence[float]], n_answered: int) -> float:
     """Return the share of gold for somebody with so many answers; 0 without steps."""
     return float(next((share for start, share in reversed(steps) if n_answered >= start), 0.0))
+
+
+@transaction.atomic
+def change_gold_rate(*, workflow: Workflow, steps: Any, by: User) -> Workflow:
+    """Change how often volunteers are shown a galaxy that experts answered; no steps: never.
+
+    Raises:
+        GoldRateUnusable: the steps are none; the sentence says why.
+        WrongStatus: the campaign is finished.
+    """
+    parsed = parse(steps)
+    locked = services.lock_unfinished(workflow, "Its gold rate")
+    if parsed != locked.gold_rate:
+        audit.write_entry(
+            actor=by, action="change_gold_rate", target="workflow", target_id=locked.pk,
+            old=locked.gold_rate, new=parsed,
+        )  # fmt: skip
+        locked.gold_rate = parsed
+        locked.save(update_fields=["gold_rate"])
+    return locked

@@ -15,7 +15,6 @@ from webapp.accounts.models import User
 from webapp.common import audit
 from webapp.common.errors import DomainError
 from webapp.common.wake import wake
-from webapp.workflows import gold_rate
 from webapp.workflows.models import Status, TreeVersion, Workflow
 from webapp.workflows.readiness import Line, failing
 
@@ -189,23 +188,6 @@ def _put_rule(locked: Workflow, rule: dict[str, Any], by: User) -> None:
     _save(locked, rule=rule, rule_version=locked.rule_version + 1)
     _log(locked, by, "change_rule", old=old, new=rule)
     wake("judgement")
-
-
-@transaction.atomic
-def change_gold_rate(*, workflow: Workflow, steps: Any, by: User) -> Workflow:
-    """Change how often volunteers are shown a galaxy that experts answered; no steps: never.
-
-    Raises:
-        GoldRateUnusable: the steps are none; the sentence says why.
-        WrongStatus: the campaign is finished.
-    """
-    locked = lock_unfinished(workflow, "Its gold rate")
-    parsed = gold_rate.parse(steps)
-    if parsed != locked.gold_rate:
-        old = locked.gold_rate
-        _save(locked, gold_rate=parsed)
-        _log(locked, by, "change_gold_rate", old=old, new=parsed)
-    return locked
 
 
 @transaction.atomic

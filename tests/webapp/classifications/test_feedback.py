@@ -17,7 +17,7 @@ from webapp.classifications.models import Classification, Handout, Skill, Standi
 from webapp.consensus.models import Stream
 from webapp.consensus.services import mark_gold
 from webapp.workflows import gold_rate
-from webapp.workflows.services import change_gold_rate
+from webapp.workflows.gold_rate import change_gold_rate
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
@@ -234,7 +234,7 @@ def test_my_galaxies_says_how_often_experts_and_crowd_agree(client, campaign, al
     )
 
     html = client.get("/my/").content.decode()
-    assert "Experts have looked at 2 galaxies of yours too; you see 1 as they do." in html
+    assert "2 galaxies of yours too; you agree with them on 1 of 2 questions." in html
     assert "Another volunteer" not in html  # 19 answers say too little
 
     Skill.objects.filter(pk=skill.pk).update(n_answers=20)

@@ -64,7 +64,7 @@ def test_the_first_gold_starts_the_rate_and_both_are_in_the_log(campaign, alice)
 
 
 def test_a_rate_that_somebody_set_stays(campaign, alice):
-    services.change_gold_rate(workflow=campaign, steps=[[0, 0.1]], by=alice)
+    gold_rate.change_gold_rate(workflow=campaign, steps=[[0, 0.1]], by=alice)
     gold.put_gold(workflow=campaign, subject=galaxies(campaign)[0], by=alice, path=[1])
     campaign.refresh_from_db()
     assert campaign.gold_rate == [[0, 0.1]]
@@ -141,8 +141,8 @@ def test_a_finished_campaigns_gold_stays_as_it_is(alice):
 
 def test_a_rate_that_is_none_is_refused_and_stays(campaign, alice):
     with pytest.raises(gold_rate.GoldRateUnusable, match="Let it begin at 0"):
-        services.change_gold_rate(workflow=campaign, steps=[[5, 0.5]], by=alice)
-    services.change_gold_rate(workflow=campaign, steps=[], by=alice)
+        gold_rate.change_gold_rate(workflow=campaign, steps=[[5, 0.5]], by=alice)
+    gold_rate.change_gold_rate(workflow=campaign, steps=[], by=alice)
     assert not AuditEntry.objects.exists()
 
 

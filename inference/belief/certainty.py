@@ -1,5 +1,6 @@
 """The part of a rule that retires a galaxy once its answers are sure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,11 +77,13 @@ class Certainty:
         must = known.reached() >= self.reached
         is_any = np.zeros(len(votes), bool)  # whether any question had to be sure
         is_open = np.ones(len(votes), bool)
+        somewhere = set(np.flatnonzero(must.any(axis=0)).tolist())
         for question in self.judged(known.tree):
+            if question.index not in somewhere or not is_open.any():
+                continue
             asked = np.flatnonzero(is_open & must[:, question.index])
-            if len(asked):
-                is_any[asked] = True
-                is_open[asked] = self._is_question_sure(known, votes, question, asked)
+            is_any[asked] = True
+            is_open[asked] = self._is_question_sure(known, votes, question, asked)
         return is_any & is_open
 
     def _is_question_sure(
@@ -131,7 +134,7 @@ def read_certainty(values: Any, tree: Tree, most_votes: int) -> Certainty | None
     """
     if values is None:
         return None
-    if not isinstance(values, dict):
+    if not isinstance(values, Mapping):
         raise RuleRefused(
             f"The rule has the certainty {shown(values)}. Write an object {{…}}, or null."
         )

@@ -9,6 +9,7 @@ integrand is smooth and ends where the grid ends, and the plain sum converges fa
 of the step (Trefethen and Weideman 2014).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ Floats = NDArray[np.float64]
 
 _STEPS = np.linspace(-6, 6, 25)  # of a standard normal variable
 _WEIGHT = np.exp(-(_STEPS**2) / 2) / np.sqrt(2 * np.pi) * (_STEPS[1] - _STEPS[0])
-_LOWER, _UPPER = special.ndtr(_STEPS), special.ndtr(-_STEPS)
+_LOWER, _UPPER = special.ndtr(_STEPS[_STEPS < 0]), special.ndtr(-_STEPS[_STEPS >= 0])
 _LOG_LOWER = special.log_ndtr(_STEPS)
 _LEAST_LEVEL = 1e-200  # below it a quantile may round to 0, and its logarithm has a closed form
 
@@ -58,8 +59,7 @@ def pair_probability(alpha: Floats, other: Floats) -> Floats:
 def is_leading(alpha: NDArray[np.floating[Any]], probability: float) -> NDArray[np.bool_]:
     """Return where the answer with the most concentration leads with this probability, (N,).
 
-    Bounds from normal variables decide nearly all of more than two answers; the integral is for
-    those that lie between them.
+    Bounds from normal variables decide nearly all; exact is what lies between them.
 
     Args:
         alpha: concentrations, (N, answers).
@@ -68,21 +68,25 @@ def is_leading(alpha: NDArray[np.floating[Any]], probability: float) -> NDArray[
     ordered: Floats = np.sort(np.asarray(alpha, np.float64), axis=1)
     if ordered.shape[1] == 1:
         return np.ones(len(ordered), bool)
-    if ordered.shape[1] == 2:
-        return pair_probability(ordered[:, 1], ordered[:, 0]) >= probability
     found = np.zeros(len(ordered), bool)
     open_ = np.arange(len(ordered))
-    for bounds in (_by_pairs, _by_normals):
+    for bounds in (_by_pairs,) if ordered.shape[1] == 2 else (_by_pairs, _by_normals):
         low, high = bounds(ordered[open_])
         found[open_] = low >= probability
         open_ = open_[(low < probability) & (high >= probability)]
         if not len(open_):
             return found
-    found[open_] = _in_blocks(_of_last, ordered[open_]) >= probability
+    found[open_] = _exact(ordered[open_]) >= probability
     return found
 
 
-def _in_blocks(function: Any, alpha: Floats) -> Floats:
+def _exact(ordered: Floats) -> Floats:
+    if ordered.shape[1] == 2:
+        return pair_probability(ordered[:, 1], ordered[:, 0])
+    return _in_blocks(_of_last, ordered)
+
+
+def _in_blocks(function: Callable[[Floats], Floats], alpha: Floats) -> Floats:
     starts = range(0, max(len(alpha), 1), _BLOCK)
     return np.concatenate([function(alpha[start : start + _BLOCK]) for start in starts])
 
@@ -107,8 +111,8 @@ def _of_last(ordered: Floats) -> Floats:
 
 def _grid(alpha: Floats) -> tuple[Floats, Floats]:
     """Return quantiles of gamma variables and their logarithms, (N, steps); alpha is (N, 1)."""
-    lower, upper = special.gammaincinv(alpha, _LOWER), special.gammainccinv(alpha, _UPPER)
-    level = np.where(_STEPS < 0, lower, upper)
+    tails = special.gammaincinv(alpha, _LOWER), special.gammainccinv(alpha, _UPPER)
+    level = np.concatenate(tails, axis=1)
     log_level = np.log(np.maximum(level, _LEAST_LEVEL))
     near_zero = level < _LEAST_LEVEL
     if near_zero.any():

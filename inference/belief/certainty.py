@@ -72,6 +72,8 @@ class Certainty:
         is_any = np.zeros(len(found), bool)  # whether any question had to be sure
         for question in self.judged(known.tree):
             asked = rows[shares[rows, question.index] >= self.reached]
+            if not len(asked):
+                continue
             is_any[asked] = True
             unsure = asked[~self._is_question_sure(known, votes, question, asked)]
             rows = np.setdiff1d(rows, unsure, assume_unique=True)

@@ -5,6 +5,7 @@ the tree, K, and compute in float64. A multiple-choice answer is a Beta of its o
 MULTIPLE_REST, see formats/question.py.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -169,8 +170,9 @@ def reached(shares: Array, tree: Tree) -> NDArray[np.float64]:
     return np.minimum(found, 1.0)
 
 
-def parents_first(tree: Tree) -> list[Question]:
-    """Return the questions so that each comes after all that lead to it."""
+@lru_cache(maxsize=64)
+def parents_first(tree: Tree) -> tuple[Question, ...]:
+    """Return the questions so that each comes after all that lead to it; found once a tree."""
     n_ways = [0] * tree.n_questions
     for question in tree.questions:
         for index in question.nexts:
@@ -183,4 +185,4 @@ def parents_first(tree: Tree) -> list[Question]:
             n_ways[index] -= 1
             if not n_ways[index]:
                 ready.append(index)
-    return ordered
+    return tuple(ordered)

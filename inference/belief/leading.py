@@ -18,6 +18,7 @@ _AT, _WEIGHT = (_NODES + 1) / 2, _WEIGHTS / 2
 _HERMITE, _raw = np.polynomial.hermite_e.hermegauss(9)
 _HERMITE_WEIGHT = _raw / _raw.sum()
 _LEAST_NORMAL, _MARGIN = 0.5, 0.01
+_FEW = 8  # galaxies for which the exact integral costs less than finding out whether it must be
 _BLOCK = 20_000  # galaxies at once
 _ROUNDING = 1e-300  # a quantile of a tiny concentration rounds to 0
 
@@ -81,6 +82,8 @@ def is_leading(alpha: NDArray[np.floating[Any]], probability: float) -> NDArray[
     found = np.zeros(len(values), bool)
     open_ = np.arange(len(values))
     for probe in (_by_pairs, _by_normals):
+        if len(open_) <= _FEW and probe is _by_normals:
+            break
         is_near = values[open_].min(axis=1) < _LEAST_NORMAL
         low, high = probe(values[open_])
         found[open_] = low - _MARGIN >= probability

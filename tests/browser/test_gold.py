@@ -53,7 +53,7 @@ def known(site) -> None:
 
 
 def dora(windows, size=DESKTOP, **options) -> Volunteer:
-    person = windows.volunteer(size, **options)
+    person: Volunteer = windows.volunteer(size, **options)
     person.page.goto("/accounts/login/")
     person.page.locator("input[name=login]").fill("dora")
     person.page.locator("input[name=password]").fill(PASSWORD)

@@ -7,6 +7,7 @@ given beside the clock's, as it says more on a machine that does other things to
 
 import json
 import resource
+import statistics
 import time
 from collections.abc import Iterator
 
@@ -108,7 +109,8 @@ def _one_by_one(tree: Tree, rule: Rule) -> list[float]:
         rule.verdict(votes[row].tolist(), int(people[row]), posterior=known)
         seconds.append(time.perf_counter() - started)
     used = time.process_time() - busy
-    return [1e6 * value for value in (np.median(seconds), np.mean(seconds), used / ONE)]
+    found = (statistics.median(seconds), statistics.mean(seconds), used / ONE)
+    return [1e6 * value for value in found]
 
 
 def _peak_mb() -> float:

@@ -32,3 +32,7 @@ def shown(value: object) -> str:
 
 class SkillRefused(InferenceError):
     """Answers or gold that nobody's skill can be learned from."""
+
+
+class EvidenceRefused(InferenceError):
+    """Numbers that are no votes and no concentrations, or those of another tree."""

@@ -2,6 +2,7 @@
 
 import itertools
 import uuid
+from datetime import timedelta
 from typing import Any
 
 from inference.formats.tree import Tree, load_built_in
@@ -11,7 +12,7 @@ from webapp.classifications import services
 from webapp.classifications.models import Handout
 from webapp.classifications.services import Recorded
 from webapp.classifications.shown import Shown
-from webapp.consensus.services import admit_next_chunk
+from webapp.consensus.admission import admit_next_chunk
 from webapp.subjects import media
 from webapp.subjects.models import SetLink, Subject, SubjectSet
 from webapp.workflows.models import Status, TreeVersion, Workflow
@@ -103,6 +104,11 @@ def visitor(user: User | None = None) -> Identity:
     return Identity(user=user, browser=uuid.uuid4())
 
 
+def visitor_of(volunteer: Volunteer) -> Identity:
+    """Somebody who has classified before, in the same browser."""
+    return Identity(user=volunteer.user, browser=volunteer.uuid)
+
+
 def shown(identity: Identity, workflow: Workflow) -> Shown:
     """The next galaxy, handed to somebody."""
     handed = services.hand_out(identity=identity, workflow=workflow)
@@ -110,31 +116,49 @@ def shown(identity: Identity, workflow: Workflow) -> Shown:
     return Shown.of(handed[0])
 
 
-def shown_subject(identity: Identity, workflow: Workflow, subject: Subject) -> Shown:
+def shown_subject(
+    identity: Identity, workflow: Workflow, subject: Subject, stream: str = "random"
+) -> Shown:
     """This very galaxy, handed to somebody."""
     made = Handout.objects.create(
         holder=identity.holder, workflow=workflow, subject=subject, tree=workflow.tree,
-        stream="random",
+        stream=stream,
     )  # fmt: skip
     made.refresh_from_db()
     return Shown.of(made)
 
 
 def classification(
-    identity: Identity, workflow: Workflow, subject: Subject, path: list[int] | None = None
+    identity: Identity,
+    workflow: Workflow,
+    subject: Subject,
+    path: list[int] | None = None,
+    stream: str = "random",
 ) -> Recorded:
-    """A stored classification of this galaxy; the tree's first answer unless told otherwise."""
+    """A stored classification of this galaxy, ten seconds long; the tree's first answer unless told
+    otherwise.
+    """
+    from django.utils import timezone  # noqa: PLC0415
+
+    now = timezone.now()
     return services.record_classification(
         identity=identity,
         uuid=uuid.uuid4(),
-        shown=shown_subject(identity, workflow, subject),
+        shown=shown_subject(identity, workflow, subject, stream),
         path=[0] if path is None else path,
+        client_started_at=now - timedelta(seconds=10),
+        client_finished_at=now,
     )
 
 
 def volunteer(identity: Identity) -> Volunteer:
     """The row that somebody's first classification made."""
     return Volunteer.objects.get(uuid=identity.holder)
+
+
+def volunteer_row() -> Volunteer:
+    """Somebody who has classified, in a browser of their own."""
+    return Volunteer.objects.create(uuid=uuid.uuid4())
 
 
 def picture(number: int = 0, side_px: int = 32) -> bytes:

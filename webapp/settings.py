@@ -182,7 +182,10 @@ WAKES = {
     "admission": ["webapp.consensus.tasks.admit_subjects"],
     "judgement": ["webapp.consensus.tasks.judge_subjects"],
     "recount": ["webapp.classifications.tasks.follow_trees"],
+    "reweighing": ["webapp.classifications.tasks.run_reweighings"],
+    "exclusion": ["webapp.classifications.tasks.apply_exclusions"],
     "progress": ["webapp.consensus.tasks.measure_progress"],
+    "insight": ["webapp.classifications.tasks.measure_insights"],
 }
 CELERY_BEAT_SCHEDULE = {
     task: {"task": task, "schedule": BEAT_EVERY_S, "options": {"expires": BEAT_EVERY_S}}
@@ -196,6 +199,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "recount": {
         "task": "webapp.classifications.tasks.compare_tallies_with_votes",
+        "schedule": 24 * 3600.0,
+        "options": {"expires": 3600},
+    },
+    "reweigh": {
+        "task": "webapp.classifications.tasks.reweigh_campaigns",
         "schedule": 24 * 3600.0,
         "options": {"expires": 3600},
     },
@@ -337,6 +345,10 @@ NAVIGATION = [
 
 # Volunteers
 HANDOUT_EXPIRES_S = env_int("HANDOUT_EXPIRES_S", "86400", at_least=1)
+INSIGHT_EVERY_S = (
+    60.0  # between two computations of an owner's figures, or longer if these are dear
+)
+ANSWERS_PER_MINUTE = env_int("ANSWERS_PER_MINUTE", "120", at_least=1)
 
 LOGGING = {
     "version": 1,

@@ -36,6 +36,11 @@ def quick_intervals(
     return _between(_table(tail), *place), _between(_table(round(1 - tail, 12)), *place)
 
 
+def quick_quantile(alpha: Array, rest: Array, probability: float) -> NDArray[np.float32]:
+    """Return quantiles of Beta(alpha, rest), to 1e-3, of the arrays' shape."""
+    return _between(_table(round(probability, 12)), *_places(alpha, rest))
+
+
 @lru_cache(maxsize=8)
 def _table(probability: float) -> NDArray[np.float32]:
     grid = np.geomspace(_LEAST, _MOST, _POINTS)

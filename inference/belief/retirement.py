@@ -1,19 +1,27 @@
 """When a subject has been seen enough: a rule is data, and its verdict says why."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from inference.belief.certainty import Certainty, certainty_words, read_certainty
+from inference.belief.posterior import Posterior
 from inference.errors import RuleRefused, shown
 from inference.formats.fields import Fields
 from inference.formats.strict_json import read_object
 from inference.formats.tree import Tree
 
-FORMAT = 1
+FORMATS = (1, 2)  # the first knew counts and artifacts only
 MAX_BYTES = 100_000
 MAX_VOTES = 10_000
+MAX_SETS = 1_000
 RETIRE, FLAG = "retire", "flag"
-COUNT, ARTIFACT = "count", "artifact"  # stored beside a retired subject, so they never change
+# Stored beside a retired subject, so they never change.
+COUNT, ARTIFACT, CERTAIN = "count", "artifact", "certain"
+NEVER, LIKE_OTHERS = "never", "like others"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +33,7 @@ class Verdict:
 
     retired: bool = False
     flagged: bool = False
-    key: str = ""  # "count" or "artifact", the part of the rule that spoke; empty if none did
+    key: str = ""  # COUNT, ARTIFACT or CERTAIN, the part that spoke; empty if none did
     reason: str = ""  # the same for people, with the numbers
 
 
@@ -38,13 +46,25 @@ class ArtifactRule:
     then: str  # "retire" or "flag"
 
 
+@dataclass(frozen=True, eq=False)
+class Verdicts:
+    """What the rule says of N subjects; the words are for `Rule.verdict`, one by one."""
+
+    retired: NDArray[np.bool_]  # (N,)
+    flagged: NDArray[np.bool_]  # (N,)
+    keys: NDArray[np.str_]  # (N,)
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """When to stop showing a subject."""
 
     tree: Tree
-    votes: int  # classifications wanted, 1 to 10,000
+    votes: int  # classifications at most, 1 to 10,000
     artifact: ArtifactRule | None = None
+    certainty: Certainty | None = None
+    artifact_of_set: Mapping[str, ArtifactRule | None] = field(default_factory=dict)
+    gold: str = NEVER  # whether subjects that experts have answered retire
 
     @classmethod
     def parse(cls, data: bytes | str | Mapping[str, Any], tree: Tree) -> Self:
@@ -55,10 +75,19 @@ class Rule:
         """
         values = read_object(data, refused=RuleRefused, max_bytes=MAX_BYTES)
         fields = Fields("The rule", values, RuleRefused)
-        fields.known("format", "votes", "artifact")
-        fields.count("format", least=FORMAT, most=FORMAT)
+        version = fields.count("format", least=FORMATS[0], most=FORMATS[-1])
+        if version == FORMATS[0]:
+            fields.known("format", "votes", "artifact")
+        fields.known("format", "votes", "certainty", "artifact", "artifact_of_set", "gold")
         votes = fields.count("votes", least=1, most=MAX_VOTES)
-        return cls(tree, votes, _artifact_rule(fields, tree, votes))
+        return cls(
+            tree,
+            votes,
+            _artifact_rule(fields, "artifact", tree, votes),
+            read_certainty(values.get("certainty"), tree, votes),
+            _artifact_of_set(fields, tree, votes),
+            fields.choice("gold", NEVER, LIKE_OTHERS) if "gold" in values else NEVER,
+        )
 
     @classmethod
     def default(cls, tree: Tree, votes: int = 40) -> Self:
@@ -69,37 +98,120 @@ class Rule:
 
     def to_json(self) -> dict[str, Any]:
         """Return the rule as the JSON object that `parse` reads, answers by name."""
-        artifact = self.artifact and {
-            "answers": [self.tree.name(self.tree.answers[i]) for i in self.artifact.answers],
-            "votes": self.artifact.votes,
-            "then": self.artifact.then,
+        return {
+            "format": FORMATS[-1],
+            "votes": self.votes,
+            "certainty": self.certainty and self.certainty.to_json(),
+            "artifact": self._artifact_json(self.artifact),
+            "artifact_of_set": {
+                name: self._artifact_json(part) for name, part in self.artifact_of_set.items()
+            },
+            "gold": self.gold,
         }
-        return {"format": FORMAT, "votes": self.votes, "artifact": artifact}
+
+    def _artifact_json(self, part: ArtifactRule | None) -> dict[str, Any] | None:
+        if part is None:
+            return None
+        return {
+            "answers": [self.tree.name(self.tree.answers[i]) for i in part.answers],
+            "votes": part.votes,
+            "then": part.then,
+        }
 
     def needed(self) -> int:
-        """Return the number of classifications wanted of a subject."""
+        """Return the number of classifications wanted of a subject at most."""
         return self.votes
 
-    def verdict(self, votes: Sequence[int], n_classifications: int) -> Verdict:
+    def verdict(
+        self,
+        votes: Sequence[int],
+        n_classifications: int,
+        *,
+        posterior: Posterior | None = None,
+        is_gold: bool = False,
+        subject_set: str = "",
+    ) -> Verdict:
         """Return what the rule says of a subject.
 
         Args:
-            votes: the tally over the tree's axis, of length K.
+            votes: the people's tally over the tree's axis, of length K, each vote counting one.
             n_classifications: how many classifications the tally was summed over.
+            posterior: what is believed of this one subject; without it nothing is certain.
+            is_gold: whether experts have answered it.
+            subject_set: the name of its set, for a rule that has its own word on some.
 
         Raises:
             ValueError: the tally is of another length.
         """
         if len(votes) != self.tree.n_answers:
             raise ValueError(f"votes has {len(votes)} entries, the tree {self.tree.n_answers}.")
-        artifact = self._artifact_verdict(votes)
-        if artifact.retired or n_classifications < self.votes:
+        artifact = self._artifact_verdict(votes, subject_set)
+        if is_gold and self.gold == NEVER:
+            return Verdict(flagged=artifact.flagged, key=artifact.key, reason=artifact.reason)
+        if artifact.retired:
+            return artifact
+        if reason := self._certain(votes, n_classifications, posterior):
+            return Verdict(retired=True, flagged=artifact.flagged, key=CERTAIN, reason=reason)
+        if n_classifications < self.votes:
             return artifact
         reason = _of(n_classifications, self.votes, "classification")
         return Verdict(retired=True, flagged=artifact.flagged, key=COUNT, reason=reason)
 
-    def _artifact_verdict(self, votes: Sequence[int]) -> Verdict:
-        rule = self.artifact
+    def _certain(
+        self, votes: Sequence[int], n_classifications: int, known: Posterior | None
+    ) -> str:
+        """Return why the answers are sure, or nothing."""
+        part = self.certainty
+        if part is None or known is None or n_classifications < part.votes:
+            return ""
+        sure = part.is_sure(known, np.array([votes]), np.array([n_classifications]))
+        return certainty_words(part, known, n_classifications) if sure[0] else ""
+
+    def verdicts(
+        self,
+        votes: NDArray[np.integer[Any]],
+        n_classifications: ArrayLike,
+        *,
+        posterior: Posterior | None = None,
+        is_gold: ArrayLike | None = None,
+        subject_sets: Sequence[str] | None = None,
+    ) -> Verdicts:
+        """Return what `verdict` says of N subjects.
+
+        Args:
+            votes: (N, K); n_classifications: (N,); is_gold: (N,); subject_sets: of length N.
+        """
+        people = np.asarray(n_classifications)
+        spared = np.zeros(len(people), bool) if is_gold is None else np.asarray(is_gold, bool)
+        spared = spared & (self.gold == NEVER)
+        flagged, artifact = self._artifact_verdicts(np.asarray(votes), subject_sets)
+        certain = np.zeros(len(people), bool)
+        if self.certainty and posterior is not None:
+            certain = self.certainty.is_sure(posterior, votes, people)
+        counted = people >= self.votes
+        keys = np.select(
+            [spared & flagged, spared, artifact, certain, counted, flagged],
+            [ARTIFACT, "", ARTIFACT, CERTAIN, COUNT, ARTIFACT],
+            "",
+        )
+        return Verdicts((artifact | certain | counted) & ~spared, flagged, keys)
+
+    def _artifact_verdicts(
+        self, votes: NDArray[np.integer[Any]], subject_sets: Sequence[str] | None
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return where enough people say that the picture is bad, and where that retires."""
+        flagged, retired = np.zeros(len(votes), bool), np.zeros(len(votes), bool)
+        names = np.array(subject_sets if subject_sets is not None else [""] * len(votes))
+        for name in np.unique(names):
+            part = self.artifact_of_set.get(str(name), self.artifact)
+            rows = names == name
+            if part is not None:
+                flagged[rows] = votes[rows][:, list(part.answers)].sum(axis=1) >= part.votes
+                retired[rows] = flagged[rows] & (part.then == RETIRE)
+        return flagged, retired
+
+    def _artifact_verdict(self, votes: Sequence[int], subject_set: str) -> Verdict:
+        rule = self.artifact_of_set.get(subject_set, self.artifact)
         if rule is None:
             return Verdict()
         found = sum(votes[index] for index in rule.answers)
@@ -113,13 +225,23 @@ def _of(found: int, wanted: int, what: str) -> str:
     return f"{found:,} of {wanted:,} {what}{'' if wanted == 1 else 's'}"
 
 
-def _artifact_rule(rule: Fields, tree: Tree, most: int) -> ArtifactRule | None:
-    values = rule.values.get("artifact")
+def _artifact_of_set(rule: Fields, tree: Tree, most: int) -> dict[str, ArtifactRule | None]:
+    values = rule.values.get("artifact_of_set", {})
+    if not isinstance(values, Mapping) or len(values) > MAX_SETS:
+        raise rule.error(
+            f"has the artifact_of_set {shown(values)}. Write an object of at most {MAX_SETS} sets."
+        )
+    own = Fields("The rule's artifact_of_set", values, RuleRefused)
+    return {name: _artifact_rule(own, name, tree, most) for name in values}
+
+
+def _artifact_rule(rule: Fields, name: str, tree: Tree, most: int) -> ArtifactRule | None:
+    values = rule.values.get(name)
     if values is None:
         return None
     if not isinstance(values, Mapping):
-        raise rule.error(f"has the artifact {shown(values)}. Write an object {{…}}, or null.")
-    fields = Fields("The rule's artifact", values, RuleRefused)
+        raise rule.error(f"has the {name} {shown(values)}. Write an object {{…}}, or null.")
+    fields = Fields(f"{rule.where}'s {name}", values, RuleRefused)
     fields.known("answers", "votes", "then")
     return ArtifactRule(
         answers=_answers(fields, tree),

@@ -3,7 +3,6 @@
 The training reports them and the site computes them again, by this one module.
 """
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,13 +12,13 @@ from numpy.typing import NDArray
 from inference.belief.bootstrap import Estimate, Means, estimates, paired_bootstrap, unchanged
 from inference.belief.coverage import Coverage, coverage
 from inference.belief.dirichlet import Array, fractions, log_likelihood, span_of
+from inference.belief.reliability import reliability
 from inference.formats.tree import Question, Tree
 
 __all__ = ["Coverage", "Estimate", "QuestionScores", "Scores", "paired_bootstrap", "score"]
 
 CONFIDENT = 0.7  # leading fraction of a galaxy whose answer is hardly disputed
 _ROUNDING = 1e-6  # of fractions that were stored in float32
-_BINS = 10
 
 # What makes the mean over galaxies a figure, in the order of the fields.
 _FIGURES: dict[str, Means] = {
@@ -160,32 +159,16 @@ def _question_scores(judged: _Judged, figures: list[Estimate]) -> QuestionScores
         values.mean(axis=0) if n else np.full(len(keys), np.nan)
         for values in (error**2, np.abs(error))
     )
-    bins = tuple(_bins(judged))
-    far = sum(abs(expected - given) * count for expected, given, count in bins)
+    judged_bins = reliability(judged.expected, judged.given)
     return QuestionScores(
         key=judged.question.key,
         n=n,
         **dict(zip(_FIGURES, figures, strict=True)),
-        calibration_error=far / n if n else np.nan,
-        bins=bins,
+        calibration_error=judged_bins.error,
+        bins=judged_bins.bins,
         answer_rmse=dict(zip(keys, np.sqrt(squares).tolist(), strict=True)),
         answer_mae=dict(zip(keys, distances.tolist(), strict=True)),
     )
-
-
-def _bins(judged: _Judged) -> Iterator[tuple[float, float, int]]:
-    """Yield each bin of a reliability diagram that holds a galaxy, by the leading fraction.
-
-    It is set against the fraction of people who gave that answer, not against whether it led: of
-    a galaxy that 60 % call smooth the crowd's leading answer is all but certain.
-    """
-    leading = judged.expected.argmax(axis=1)
-    here = np.arange(len(leading))
-    expected, given = judged.expected[here, leading], judged.given[here, leading]
-    places = np.minimum((expected * _BINS).astype(np.int64), _BINS - 1)
-    for place in np.unique(places):
-        inside = places == place
-        yield float(expected[inside].mean()), float(given[inside].mean()), int(inside.sum())
 
 
 def _plain(value: Any) -> Any:

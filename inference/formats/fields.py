@@ -90,6 +90,23 @@ class Fields:
             )
         return value
 
+    def number(
+        self,
+        name: str,
+        *,
+        least: float,
+        most: float,
+        above_least: bool = False,
+        below_most: bool = False,
+    ) -> float:
+        """Return a number from least to most, or strictly above and below where so told."""
+        value = self._required(name)
+        is_number = type(value) in (int, float) and least <= value <= most  # NaN is not
+        if not is_number or (above_least and value == least) or (below_most and value == most):
+            ends = f"{'above ' if above_least else ''}{least:g} to {'below ' if below_most else ''}"
+            raise self.error(f"has the {name} {shown(value)}. Write a number from {ends}{most:g}.")
+        return float(value)
+
     def reference(self, name: str) -> str | None:
         """Return another question's key, or None for the end; it must be written either way."""
         value = self._required(name)

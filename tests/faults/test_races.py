@@ -13,6 +13,7 @@ from inference.formats.tree import Tree, load_built_in
 from tests import make
 from webapp.classifications import following, queries, recount, services
 from webapp.classifications.models import Classification, Standing
+from webapp.consensus import admission
 from webapp.consensus import services as consensus
 from webapp.consensus.models import Consensus, Queue
 from webapp.subjects.models import SetLink
@@ -113,7 +114,7 @@ def test_a_vote_in_flight_is_judged_by_the_rule_that_has_come_meanwhile(monkeypa
     make.classification(make.visitor(), workflow, subject)
 
     assert Consensus.objects.get().retired_at is None  # 2 of 5
-    assert Queue.objects.filter(workflow=workflow).count() == 1
+    assert Queue.objects.filter(workflow=workflow, stream="random").count() == 1
 
 
 def test_a_judge_who_is_late_judges_by_the_present_rule(monkeypatch):
@@ -157,12 +158,12 @@ def test_a_set_that_comes_back_while_the_tree_changes_has_right_tallies():
 
     assert list(recount.differences(fresh(workflow))) == []
     assert Consensus.objects.get().votes == [0, 1, 0, 0, 0]
-    assert Queue.objects.filter(workflow=workflow).count() == 1
+    assert Queue.objects.filter(workflow=workflow, stream="random").count() == 1
 
 
 def put_link(workflow: Workflow, *, is_linked: bool) -> None:
     SetLink.objects.filter(workflow=workflow).update(is_linked=is_linked, admitted_version=-1)
-    while consensus.admit_next_chunk():
+    while admission.admit_next_chunk():
         pass
 
 
@@ -175,7 +176,7 @@ def test_a_galaxy_of_a_withdrawn_set_does_not_come_back_with_another_rule():
 
     assert not Queue.objects.filter(workflow=workflow).exists()
     put_link(workflow, is_linked=True)
-    assert Queue.objects.filter(workflow=workflow).count() == 1  # 1 of 5
+    assert Queue.objects.filter(workflow=workflow, stream="random").count() == 1  # 1 of 5
     assert list(recount.differences(fresh(workflow))) == []
 
 
@@ -209,7 +210,7 @@ def test_a_galaxy_is_found_for_somebody_who_saw_all_though_a_set_was_withdrawn(m
     subject, alice = only_galaxy(workflow), make.visitor()
     other = make.link(workflow, make.subjects(9)[0].subject_set)  # with the highest numbers
     SetLink.objects.filter(pk=other.pk).update(is_linked=False, admitted_version=-1)
-    while consensus.admit_next_chunk():
+    while admission.admit_next_chunk():
         pass
     make.classification(alice, workflow, subject)
     monkeypatch.setattr(random, "random", lambda: 0.99)
@@ -333,7 +334,7 @@ def test_a_deadlock_is_no_mistake_of_the_program():
     from webapp.common.outage import is_unavailability  # noqa: PLC0415
 
     workflow = make.workflow(n_subjects=1)
-    tally, queue = Consensus.objects.get(), Queue.objects.get()
+    tally, queue = Consensus.objects.get(), Queue.objects.get(stream="random")
     has_queue, has_tally = Event(), Event()
 
     def crosswise():

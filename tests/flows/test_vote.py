@@ -111,7 +111,7 @@ def test_the_last_answer_retires_the_galaxy(campaign):
         visitor = Visitor(campaign)
         for _ in range(4):
             visitor.classify(*SMOOTH)
-    assert Queue.objects.filter(workflow=campaign).count() == 4
+    assert Queue.objects.filter(workflow=campaign, stream="random").count() == 4
 
     subject = Visitor(campaign).classify(*SMOOTH)
 

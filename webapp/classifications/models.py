@@ -1,13 +1,16 @@
 """What volunteers answered, which of it counts, and what they were shown."""
 
 import uuid
+from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from webapp.accounts.models import Volunteer
+from webapp.accounts.models import User, Volunteer
+from webapp.common.fields import RealField
+from webapp.common.models import BackgroundWork
 from webapp.consensus.models import Stream
 from webapp.subjects.models import Subject
 from webapp.workflows.models import TreeVersion, Workflow
@@ -72,6 +75,7 @@ class Standing(models.Model):
     volunteer = models.ForeignKey(Volunteer, models.PROTECT, related_name="+", db_index=False)
     classification = models.OneToOneField(Classification, models.PROTECT, related_name="standing")
     state = models.CharField(max_length=10, choices=State.choices)
+    weight = RealField(db_default=1.0, help_text="0 to 1, in steps of 1/256, as it was counted.")
     reason = models.CharField(max_length=200, blank=True)
     changed_at = models.DateTimeField(null=True, blank=True)
 
@@ -88,6 +92,117 @@ class Standing(models.Model):
 
     def __str__(self) -> str:
         return f"{self.classification_id}: {self.state}"
+
+
+class Skill(models.Model):
+    """What a campaign has learned of a volunteer, by the last re-weighing.
+
+    Rows of one person carry the same figures. A volunteer without a row is new, and weighs 1.
+    """
+
+    workflow = models.ForeignKey(Workflow, models.CASCADE, related_name="+", db_index=False)
+    volunteer = models.ForeignKey(Volunteer, models.CASCADE, related_name="skills")
+    weight = RealField(help_text="0 to 1, in steps of 1/256; new answers are counted with it.")
+    agreement = RealField(null=True, help_text="Share of answers that the crowd's leading one is.")
+    n_answers = models.IntegerField(help_text="Answers to single-choice questions.")
+    n_gold = models.IntegerField(default=0, help_text="Those to galaxies that experts answered.")
+    confusion = ArrayField(
+        RealField(),
+        default=list,
+        help_text="Of each single-choice question its matrix, row by row: P(said | true).",
+    )
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workflow", "volunteer"], name="skill_once")]
+
+    def __str__(self) -> str:
+        return f"{self.volunteer_id}: {self.weight}"
+
+
+class Suspicion(models.Model):
+    """A volunteer whose answers an owner should look at, and what the owner decided."""
+
+    class Status(models.TextChoices):
+        """What the owner decided."""
+
+        OPEN = "open", "to be looked at"
+        EXCLUDED = "excluded", "excluded"
+        DISMISSED = "dismissed", "looked at and kept"
+
+    workflow = models.ForeignKey(Workflow, models.CASCADE, related_name="suspicions")
+    volunteer = models.ForeignKey(Volunteer, models.CASCADE, related_name="suspicions")
+    words = models.TextField(help_text="Why, with the numbers.")
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.OPEN)
+    is_applied = models.BooleanField(
+        default=True, help_text="False: standings wait to follow the decision."
+    )
+    raised_at = models.DateTimeField(db_default=Now())
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decided_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
+    reason = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workflow", "volunteer"], name="suspicion_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.volunteer_id}: {self.words}"
+
+
+class Gold(models.Model):
+    """What experts say of a galaxy, as fractions: often there is no single right answer."""
+
+    workflow = models.ForeignKey(Workflow, models.CASCADE, related_name="gold", db_index=False)
+    subject = models.ForeignKey(Subject, models.CASCADE, related_name="+")
+    tree = models.ForeignKey(TreeVersion, models.PROTECT, related_name="+", db_index=False)
+    fractions = ArrayField(
+        RealField(null=True),
+        help_text="real[K] along `tree`: the share of experts; null where nobody was asked.",
+    )
+    words = models.CharField(
+        max_length=500, blank=True, help_text="Shown to volunteers after they have answered."
+    )
+    entered_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
+    entered_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workflow", "subject"], name="gold_once")]
+        verbose_name_plural = "gold"
+
+    def __str__(self) -> str:
+        return f"gold of {self.subject_id}"
+
+
+class Reweighing(BackgroundWork):
+    """A campaign's volunteers are weighed anew, and every vote by its volunteer's new weight."""
+
+    workflow = models.ForeignKey(Workflow, models.CASCADE, related_name="reweighings")
+    last_classification_id = models.BigIntegerField(
+        default=0, help_text="The newest answer that was looked at."
+    )
+    last_subject_id = models.BigIntegerField(default=0, help_text="Galaxies done up to this one.")
+    n_volunteers = models.IntegerField(default=0)
+    n_changed = models.IntegerField(default=0, help_text="Volunteers whose weight changed.")
+    n_suspects = models.IntegerField(default=0)
+    n_recounted = models.IntegerField(default=0, help_text="Galaxies with another tally.")
+    n_retired = models.IntegerField(default=0)
+    n_reopened = models.IntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"re-weighing {self.pk}"
+
+
+class Insight(models.Model):
+    """A campaign's figures for its owner, computed by beat; see insight.py."""
+
+    workflow = models.OneToOneField(Workflow, models.CASCADE, related_name="insight")
+    figures: "models.JSONField[Any, Any]" = models.JSONField()
+    measured_at = models.DateTimeField(db_default=Now())
+    took_s = models.FloatField(default=0.0, help_text="It is rationed by it.")
+
+    def __str__(self) -> str:
+        return f"insight into {self.workflow_id}"
 
 
 class Handout(models.Model):

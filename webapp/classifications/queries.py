@@ -18,6 +18,7 @@ from webapp.accounts.models import Volunteer
 from webapp.classifications.models import Classification, Handout, Standing
 from webapp.consensus.models import Progress, Queue, Stream
 from webapp.subjects.models import Subject
+from webapp.workflows import gold_rate
 from webapp.workflows.models import Status, Workflow
 
 WINDOW = 64  # rows of the queue that one look may skip
@@ -71,6 +72,17 @@ _LOOK = f"""
     WHERE {_UNSEEN} ORDER BY sort_key LIMIT 1
 """  # noqa: S608 - constants
 
+# The head of a stream that is in order: any of its galaxies, so that a thousand volunteers are not
+# shown one.
+_BEST = f"""
+    SELECT subject_id, sort_key FROM (
+        SELECT subject_id, workflow_id, sort_key FROM consensus_queue
+        WHERE workflow_id = %(workflow)s AND stream = %(stream)s
+        ORDER BY sort_key DESC LIMIT {WINDOW}
+    ) waiting
+    WHERE {_UNSEEN} ORDER BY random() LIMIT 1
+"""  # noqa: S608 - constants
+
 # All of it, for somebody who has seen nearly everything: exact, and never needed by a newcomer.
 _SEARCH = f"""
     SELECT subject_id, sort_key FROM consensus_queue waiting
@@ -107,18 +119,20 @@ def next_subject(
     Returns:
         None if the campaign has no galaxies.
     """
+    own = own_ids(identity) if own is None else own
     values = {
         "workflow": workflow.pk,
-        "stream": Stream.RANDOM,
         "holder": identity.holder,
-        "own": list(own_ids(identity) if own is None else own),
+        "own": list(own),
         "except": answered,
         "from": random.random(),  # noqa: S311 - which galaxy comes next is no secret
     }
     if workflow.status != Status.FINISHED:
-        for query, changes in _looks(values["from"]):
+        stream = _stream(workflow, own)
+        for query, changes in _looks(stream, values["from"]):
             if found := _first(query, values | changes):
-                return Pick(found[0], Stream.RANDOM, found[1])
+                shown_from = Stream(str(changes["stream"]))
+                return Pick(found[0], shown_from, found[1])
     # Beyond the point there may be only galaxies whose set was withdrawn.
     found = _first(_ANY, values) or _first(_ANY, values | {"from": 0.0})
     if found is None:
@@ -126,17 +140,40 @@ def next_subject(
     return Pick(found[0], Stream.RANDOM, None, _why_repeat(workflow))
 
 
-def _looks(start: object) -> list[tuple[str, dict[str, object]]]:
+def _stream(workflow: Workflow, own: Sequence[int]) -> Stream:
+    """Draw the stream that the next galaxy comes from: experts' own first, then by the mixture."""
+    chance = random.random()  # noqa: S311 - no secret
+    if workflow.gold_rate and chance < gold_rate.rate(
+        workflow.gold_rate, experience(workflow, own, at_most=int(workflow.gold_rate[-1][0]))
+    ):
+        return Stream.GOLD
+    streams = list(workflow.shares)
+    return Stream(random.choices(streams, list(workflow.shares.values()))[0])  # noqa: S311
+
+
+def experience(workflow: Workflow, own: Sequence[int], *, at_most: int) -> int:
+    """Return how many galaxies a person has classified in a campaign, counted up to a number."""
+    rows = Standing.objects.filter(workflow=workflow, volunteer__in=own)
+    return len(rows.values_list("pk")[:at_most]) if at_most else 0
+
+
+def _looks(stream: Stream, start: object) -> list[tuple[str, dict[str, object]]]:
     """Return the searches for an unseen galaxy, the cheapest first.
 
     The last one takes a galaxy that waits unanswered in another tab, or in one that was closed:
     that is better than one that has been answered.
     """
+    first: dict[Stream, list[tuple[str, dict[str, object]]]] = {
+        Stream.GAIN: [(_BEST, {"stream": stream})],
+        Stream.GOLD: [(_LOOK, {"stream": stream, "from": at}) for at in (start, 0.0)],
+    }
+    at_random: dict[str, object] = {"stream": Stream.RANDOM}
     return [
-        (_LOOK, {"from": start}),
-        (_LOOK, {"from": 0.0}),
-        (_SEARCH, {}),
-        (_SEARCH, {"holder": None}),
+        *first.get(stream, []),
+        (_LOOK, at_random | {"from": start}),
+        (_LOOK, at_random | {"from": 0.0}),
+        (_SEARCH, at_random),
+        (_SEARCH, at_random | {"holder": None}),
     ]
 
 

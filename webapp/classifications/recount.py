@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from django.db import connection, transaction
 
 from webapp.consensus import services as consensus
-from webapp.consensus import tally
 from webapp.consensus.models import Consensus
 from webapp.workflows.models import TreeVersion, Workflow
 
@@ -28,13 +27,14 @@ class Difference:
 
 
 _PATHS = """
-    SELECT standing.subject_id, classification.tree_id, classification.path, count(*)
+    SELECT standing.subject_id, classification.tree_id, classification.path, standing.weight,
+           count(*)
     FROM classifications_standing standing
     JOIN classifications_classification classification
       ON classification.id = standing.classification_id
     WHERE standing.workflow_id = %s AND standing.subject_id = ANY(%s)
       AND standing.state = 'counted'
-    GROUP BY 1, 2, 3
+    GROUP BY 1, 2, 3, 4
 """
 
 
@@ -42,11 +42,9 @@ def fill(workflow: Workflow, tallies: Sequence[Consensus]) -> None:
     """Set the counts of these rows, in memory, to what the votes give on the campaign's axis."""
     axis = workflow.tree.tree
     for row in tallies:
-        row.votes, row.asked, row.n_classifications = (
-            [0] * axis.n_answers,
-            [0] * axis.n_questions,
-            0,
-        )
+        row.votes, row.asked = [0] * axis.n_answers, [0] * axis.n_questions
+        row.weighted, row.weighted_asked = [0.0] * axis.n_answers, [0.0] * axis.n_questions
+        row.n_classifications = 0
     by_subject = {row.subject_id: row for row in tallies}
     with connection.cursor() as cursor:
         cursor.execute(_PATHS, [workflow.pk, list(by_subject)])
@@ -54,19 +52,28 @@ def fill(workflow: Workflow, tallies: Sequence[Consensus]) -> None:
     trees = {
         tree.pk: tree.tree for tree in TreeVersion.objects.filter(pk__in={r[1] for r in found})
     }
-    for subject_id, tree_id, path, n_people in found:
-        row = by_subject[subject_id]
-        answers, questions = tally.counted(path, trees[tree_id], axis)
-        tally.add(row.votes, answers * n_people)
-        tally.add(row.asked, questions * n_people)
-        row.n_classifications += n_people
+    for subject_id, tree_id, path, weight, n_people in found:
+        consensus.add_votes(
+            by_subject[subject_id],
+            path=path,
+            weight=weight,
+            tree=trees[tree_id],
+            axis=axis,
+            n_people=n_people,
+        )
 
 
-def repair_locked(workflow: Workflow, tallies: Sequence[Consensus]) -> None:
-    """Recompute locked tallies along the campaign's present tree, and judge them anew."""
+def repair_locked(
+    workflow: Workflow, tallies: Sequence[Consensus], why: str = ""
+) -> consensus.Judged:
+    """Recompute locked tallies along the campaign's present tree, and judge them anew.
+
+    Args:
+        why: said of galaxies that are opened again by it.
+    """
     workflow = consensus.present(workflow)
     fill(workflow, tallies)
-    consensus.put_tallies(workflow=workflow, tallies=tallies)
+    return consensus.put_tallies(workflow=workflow, tallies=tallies, why=why)
 
 
 def repair_subjects(workflow: Workflow, subject_ids: Sequence[int]) -> None:
@@ -112,36 +119,38 @@ def _of_locked(workflow: Workflow, rows: Sequence[Consensus], *, repair: bool) -
 
 def _of_counts(workflow: Workflow, rows: Sequence[Consensus]) -> list[Difference]:
     """Return what differs, leaving the recomputed counts in the rows."""
-    stored = {
-        row.subject_id: (row.tree_id, row.votes, row.asked, row.n_classifications) for row in rows
-    }
+    stored = {row.subject_id: _counts(row, row.tree_id) for row in rows}
     fill(workflow, rows)
     return [
         Difference(row.subject_id, what, old, new)
         for row in rows
         for what, old, new in zip(
-            ("tree", "votes", "asked", "classifications"),
+            ("tree", "votes", "asked", "weighted votes", "weighted asked", "classifications"),
             stored[row.subject_id],
-            (workflow.tree_id, row.votes, row.asked, row.n_classifications),
+            _counts(row, workflow.tree_id),
             strict=True,
         )
         if old != new
     ]
 
 
+def _counts(row: Consensus, tree_id: int) -> tuple[object, ...]:
+    return (
+        tree_id, row.votes, row.asked, row.weighted, row.weighted_asked, row.n_classifications,
+    )  # fmt: skip
+
+
 def _of_queue(workflow: Workflow, rows: Sequence[Consensus]) -> list[Difference]:
-    """Return the galaxies that wait though retired, or do not wait though open."""
+    """Return the galaxies that do not wait in just the streams that they should."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT DISTINCT subject_id FROM consensus_queue "
-            "WHERE workflow_id = %s AND subject_id = ANY(%s)",
+            "SELECT subject_id, array_agg(stream ORDER BY stream) FROM consensus_queue "
+            "WHERE workflow_id = %s AND subject_id = ANY(%s) GROUP BY subject_id",
             [workflow.pk, [row.subject_id for row in rows]],
         )
-        waiting = {subject_id for (subject_id,) in cursor.fetchall()}
+        waiting = dict(cursor.fetchall())
     return [
-        Difference(
-            row.subject_id, "waits in the queue", row.subject_id in waiting, not row.retired_at
-        )
+        Difference(row.subject_id, "waits in the streams", found, wanted)
         for row in rows
-        if (row.subject_id in waiting) == bool(row.retired_at)
+        if (found := waiting.get(row.subject_id, [])) != (wanted := consensus.streams_of(row))
     ]

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import uuid4 as new_uuid
 
 from django.conf import settings
@@ -25,6 +26,7 @@ from webapp.subjects.models import Subject
 from webapp.workflows.models import Status, TreeVersion, Workflow
 
 State = Standing.State
+PACE_WAIT_S = 30  # half of the minute within which answers are counted
 
 
 class WrongPath(DomainError):
@@ -37,6 +39,17 @@ class SomebodyElses(DomainError):
 
 class UuidTaken(DomainError):
     """The client's id already names another classification."""
+
+
+class TooFast(DomainError):
+    """More answers in a minute than a person can give."""
+
+    def __init__(self, own: Sequence[Volunteer], wait_s: int) -> None:
+        super().__init__(
+            f"More than {settings.ANSWERS_PER_MINUTE} answers a minute: this one was not stored. "
+            f"Send it again in {wait_s} seconds."
+        )
+        self.own, self.wait_s = own, wait_s
 
 
 @dataclass(frozen=True)
@@ -69,6 +82,7 @@ def record_classification(
         WrongPath: the answers are not a complete path through the tree that was shown.
         SomebodyElses: the page was made for another volunteer.
         UuidTaken: the uuid is that of another classification.
+        TooFast: this person has sent more in the last minute than anybody can answer.
     """
     with transaction.atomic():
         own = _own_rows(identity, shown)
@@ -125,13 +139,12 @@ def _own_rows(identity: Identity, shown: Shown) -> list[Volunteer]:
 
 def _store(row: Classification, tally: Consensus, own: Sequence[Volunteer]) -> Recorded:
     """Insert, and count what counts; the galaxy's tally stays locked until the commit."""
-    state = _state(row, tally)
-    inserted = _insert(row, own, state)
+    inserted = _insert(row, own, _state(row, tally))
     if inserted is None:
         return _known(row, own)
-    if state == State.COUNTED:
-        _count(row, tally)
-    return _recorded(inserted, row, own, state)
+    if inserted.state == State.COUNTED:
+        _count(row, tally, inserted.weight)
+    return _recorded(inserted.classification_id, row, own, inserted.state)
 
 
 def _recorded(
@@ -148,33 +161,58 @@ def _state(row: Classification, tally: Consensus) -> State:
     return State.LATE if is_over else State.COUNTED
 
 
+class _Inserted(NamedTuple):
+    """What a new answer's standing says."""
+
+    classification_id: int
+    state: State
+    weight: float
+
+
 # The galaxy's tally is locked, so nobody else changes its standings meanwhile. The second part
-# gives a standing to a first answer only, or to one whose earlier test answer was cleared.
+# gives a standing to a first answer only, or to one whose earlier test answer was cleared. An
+# excluded volunteer's answers are kept, and do not count from the start. Nothing is stored for
+# somebody whose last so many answers are all of the last minute.
 _INSERT = """
     WITH stored AS (
         INSERT INTO classifications_classification (
             uuid, workflow_id, subject_id, volunteer_id, tree_id, path, stream, score, is_test,
             shown_at, client_started_at, client_finished_at)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        SELECT %s::uuid, %s, %s, %s, %s, %s::smallint[], %s, %s::float8, %s, %s,
+               %s::timestamptz, %s::timestamptz
+        WHERE NOT EXISTS (
+            SELECT FROM (
+                SELECT received_at FROM classifications_classification
+                WHERE volunteer_id = ANY(%s) ORDER BY id DESC OFFSET %s LIMIT 1
+            ) pace WHERE received_at > now() - interval '1 minute')
         ON CONFLICT (uuid) DO NOTHING
         RETURNING id, workflow_id, subject_id, volunteer_id
     )
     INSERT INTO classifications_standing (
-        workflow_id, subject_id, volunteer_id, classification_id, state, reason)
-    SELECT workflow_id, subject_id, volunteer_id, id, %s, '' FROM stored
+        workflow_id, subject_id, volunteer_id, classification_id, weight, state, reason)
+    SELECT stored.workflow_id, subject_id, stored.volunteer_id, stored.id,
+           coalesce(skill.weight, 1),
+           CASE WHEN suspicion.id IS NULL OR %s <> 'counted' THEN %s ELSE 'excluded' END,
+           coalesce(suspicion.reason, '')
+    FROM stored
+    LEFT JOIN classifications_skill skill
+      ON (skill.workflow_id, skill.volunteer_id) = (stored.workflow_id, stored.volunteer_id)
+    LEFT JOIN classifications_suspicion suspicion
+      ON (suspicion.workflow_id, suspicion.volunteer_id)
+       = (stored.workflow_id, stored.volunteer_id) AND suspicion.status = 'excluded'
     WHERE NOT EXISTS (
         SELECT FROM classifications_standing earlier
         WHERE earlier.subject_id = %s AND earlier.workflow_id = %s
           AND earlier.volunteer_id = ANY(%s) AND earlier.state <> 'cleared')
     ON CONFLICT (subject_id, workflow_id, volunteer_id) DO UPDATE
         SET classification_id = excluded.classification_id, state = excluded.state,
-            reason = '', changed_at = NULL
-    RETURNING classification_id
+            weight = excluded.weight, reason = excluded.reason, changed_at = NULL
+    RETURNING classification_id, state, weight
 """
 
 
-def _insert(row: Classification, own: Sequence[Volunteer], state: State) -> int | None:
-    """Return the new row's id if it stands, None if its uuid or this person's answer is known."""
+def _insert(row: Classification, own: Sequence[Volunteer], state: State) -> _Inserted | None:
+    """Return how the new row stands, None if its uuid or this person's answer is known."""
     with connection.cursor() as cursor:
         cursor.execute(
             _INSERT,
@@ -191,6 +229,9 @@ def _insert(row: Classification, own: Sequence[Volunteer], state: State) -> int 
                 row.shown_at,
                 row.client_started_at,
                 row.client_finished_at,
+                [volunteer.pk for volunteer in own],
+                settings.ANSWERS_PER_MINUTE - 1,
+                state,
                 state,
                 row.subject_id,
                 row.workflow_id,
@@ -198,15 +239,19 @@ def _insert(row: Classification, own: Sequence[Volunteer], state: State) -> int 
             ],
         )
         found = cursor.fetchone()
-    return found[0] if found else None
+    return _Inserted(found[0], State(found[1]), found[2]) if found else None
 
 
 def _known(row: Classification, own: Sequence[Volunteer]) -> Recorded:
     """Return what stands under this uuid: the same for the tenth replay as for the first post.
 
+    Nothing stands under it if this person was too fast for it to be stored.
+
     A double click or the back button may bring other answers: the first ones stand.
     """
-    stored = Classification.objects.select_related("standing").get(uuid=row.uuid)
+    stored = Classification.objects.select_related("standing").filter(uuid=row.uuid).first()
+    if stored is None:
+        raise TooFast(own, PACE_WAIT_S)
     is_own = stored.volunteer_id in {volunteer.pk for volunteer in own}
     is_same = (stored.workflow_id, stored.subject_id) == (row.workflow_id, row.subject_id)
     if not is_own or not is_same:
@@ -218,18 +263,17 @@ def _known(row: Classification, own: Sequence[Volunteer]) -> Recorded:
     return _recorded(stored.pk, row, own, State(standing.state) if standing else State.REPEAT)
 
 
-def _count(row: Classification, tally: Consensus) -> None:
+def _count(row: Classification, tally: Consensus, weight: float) -> None:
     workflow = row.workflow
     if tally.tree_id != workflow.tree_id:
         recount.repair_locked(workflow, [tally])  # the new row is among what is counted
         return
-    axis = workflow.tree.tree
     consensus.count_votes(
         locked=tally,
         path=row.path,
+        weight=weight,
         tree=row.tree.tree,
-        axis=axis,
-        rule=workflow.parsed_rule,
+        workflow=workflow,
         by=row.uuid,
     )
 

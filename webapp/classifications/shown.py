@@ -1,23 +1,32 @@
 """What a page says about the galaxy on it, signed: the reason it was shown is never lost.
 
 The page carries it to the browser and back, so an answer can arrive weeks later, after the handout
-has been forgotten, and still say why this galaxy was shown.
+has been forgotten, and still say why this galaxy was shown. That reason itself is masked: a galaxy
+that experts have answered must look like any other until it has been answered.
 """
 
+import base64
+import hashlib
+import hmac
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from django.conf import settings
 from django.core import signing
 
 from webapp.classifications.models import Handout
 from webapp.common.errors import DomainError
+from webapp.consensus.models import Stream
 
 SALT = "webapp.classifications.shown"
 NOT_OURS = (
     "This page was not made by this site, or was changed on its way: "
     "the answer was not stored. Reload the page and answer again."
 )
+
+
+_REASON_BYTES = hashlib.sha512().digest_size
 
 
 class NotOurs(DomainError):
@@ -59,8 +68,7 @@ class Shown:
             self.workflow_id,
             self.subject_id,
             self.tree_id,
-            self.stream,
-            self.score,
+            _mask_reason(self.handout, self.stream, self.score),
             self.shown_at.timestamp(),
         ]
         return signing.dumps(parts, salt=SALT)
@@ -73,9 +81,10 @@ class Shown:
             NotOurs: the text was not made here, or was changed.
         """
         try:
-            handout, holder, workflow, subject, tree, stream, score, shown_at = signing.loads(
+            handout, holder, workflow, subject, tree, reason, shown_at = signing.loads(
                 text, salt=SALT
             )
+            stream, score = _reason(uuid.UUID(handout), reason)
         except (signing.BadSignature, ValueError, UnicodeError):
             raise NotOurs(NOT_OURS) from None
         return cls(
@@ -88,3 +97,25 @@ class Shown:
             score,
             datetime.fromtimestamp(shown_at, tz=UTC),
         )
+
+
+def _mask_reason(handout: uuid.UUID, stream: str, score: float | None) -> str:
+    """Return why it was shown as text of one length, in which nobody else can read."""
+    plain = f"{stream} {'' if score is None else repr(score)}".ljust(_REASON_BYTES).encode()
+    return base64.urlsafe_b64encode(_mixed(plain, handout, settings.SECRET_KEY)).decode()
+
+
+def _reason(handout: uuid.UUID, masked: str) -> tuple[str, float | None]:
+    """Return what `_mask_reason` hid; the page may be of a time before the key was changed."""
+    for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
+        plain = _mixed(base64.urlsafe_b64decode(masked), handout, key)
+        stream, _, score = plain.decode("ascii", "replace").rstrip().partition(" ")
+        if stream in Stream.values:
+            return stream, float(score) if score else None
+    raise NotOurs(NOT_OURS)
+
+
+def _mixed(text: bytes, handout: uuid.UUID, key: str) -> bytes:
+    """Add bytes that only this site can make, of this one handout: twice gives the text back."""
+    pad = hmac.digest(f"{SALT} {key}".encode(), handout.bytes, hashlib.sha512)
+    return bytes(a ^ b for a, b in zip(text, pad, strict=True))

@@ -7,6 +7,7 @@ volunteer follows them, some more closely than others. They go the way that peop
 import random
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 
 from webapp.accounts.identity import Identity
 from webapp.accounts.models import Volunteer
@@ -33,11 +34,14 @@ def simulate(
         if handed is None or handed[1]:
             return
         shown = Shown.of(handed[0])
+        took = timedelta(seconds=chance.lognormvariate(2.3, 0.5))  # about ten seconds
         services.record_classification(
             identity=identity,
             uuid=shown.handout,
             shown=shown,
             path=_answers(workflow, shown.subject_id, chance),
+            client_started_at=shown.shown_at,
+            client_finished_at=shown.shown_at + took,
         )
         yield n_stored + 1
 

@@ -1,10 +1,14 @@
 """What the workers look for in this app."""
 
 import logging
+import time
 
 from celery import shared_task
+from django.conf import settings
 
-from webapp.classifications import following, recount, services
+from webapp.classifications import exclusion, following, insight, recount, reweigh, services
+from webapp.classifications.models import Reweighing
+from webapp.common import work
 from webapp.workflows.models import Workflow
 
 logger = logging.getLogger(__name__)
@@ -29,3 +33,32 @@ def follow_trees() -> None:
     """Every tally is along its campaign's present tree."""
     for workflow in Workflow.objects.filter(is_tallied=False).select_related("tree"):
         following.follow_tree(workflow)
+
+
+@shared_task
+def measure_insights() -> None:
+    """The figures for every campaign's owner are computed."""
+    for workflow in Workflow.objects.with_tree():
+        insight.measure_insight(workflow)
+
+
+@shared_task
+def reweigh_campaigns() -> None:
+    """Every campaign with new answers waits to be weighed anew."""
+    for workflow in Workflow.objects.with_tree():
+        if reweigh.has_new_answers(workflow):
+            reweigh.start_reweighing(workflow=workflow)
+
+
+@shared_task
+def run_reweighings() -> None:
+    """Every campaign that waited has been weighed anew, or put back when the time was spent."""
+    work.run_all(
+        Reweighing, reweigh.run_reweighing, deadline_s=time.monotonic() + settings.TASK_BUDGET_S
+    )
+
+
+@shared_task
+def apply_exclusions() -> None:
+    """The standings of volunteers that an owner decided on have followed."""
+    exclusion.apply_decisions()

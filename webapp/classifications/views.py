@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
@@ -15,7 +16,7 @@ from django.views.decorators.vary import vary_on_headers
 from inference.errors import PathRefused
 from inference.formats.tree import Walk
 from webapp.accounts.identity import Identity, identity_of, known_identity
-from webapp.classifications import queries, services
+from webapp.classifications import exclusion, queries, services
 from webapp.classifications.forms import ClassificationForm
 from webapp.classifications.models import Classification, Handout
 from webapp.classifications.services import Recorded
@@ -154,6 +155,8 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
             client_started_at=form.cleaned_data["started_at"],
             client_finished_at=form.cleaned_data["finished_at"],
         )
+    except services.TooFast as error:
+        return _slowed(request, identity, shown, error)
     except DomainError as error:
         return _refused(request, identity, shown, str(error), slug)
     response = _next(request, identity, shown, recorded)
@@ -198,6 +201,22 @@ def _refused(
     task = Task(handout, handout.tree.tree.walk([]), error=sentence)
     part = "#task" if request.htmx else ""  # type: ignore[attr-defined]
     return render(request, f"{CLASSIFY}{part}", {"task": task}, status=422)
+
+
+def _slowed(
+    request: HttpRequest, identity: Identity, shown: Shown, error: services.TooFast
+) -> HttpResponse:
+    """Say how long to wait, and let the owners know."""
+    exclusion.raise_suspicion(
+        workflow_id=shown.workflow_id,
+        volunteer_id=error.own[0].pk,
+        words=f"Sent more than {settings.ANSWERS_PER_MINUTE} answers in a minute.",
+    )
+    slug = Workflow.objects.present(shown.workflow_id).slug
+    response = _refused(request, identity, shown, str(error), slug)
+    response.status_code = 429
+    response.headers["Retry-After"] = str(error.wait_s)
+    return response
 
 
 def _notice(

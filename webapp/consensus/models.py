@@ -4,26 +4,35 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
+from webapp.common.fields import RealField
 from webapp.subjects.models import Subject
 from webapp.workflows.models import TreeVersion, Workflow
+
+PROGRESS_RATION = 50  # summing may take a fiftieth of the time
 
 
 class Stream(models.TextChoices):
     """Why a galaxy is shown."""
 
     RANDOM = "random", "at random"
+    GAIN = "gain", "the next vote tells most"
+    GOLD = "gold", "experts have answered it"
 
 
 class RetiredReason(models.TextChoices):
     """Why a galaxy is no longer shown."""
 
     COUNT = "count", "enough classifications"
+    CERTAIN = "certain", "sure enough"
     ARTIFACT = "artifact", "enough votes for a bad image"
     WITHDRAWN = "withdrawn", "its set left the campaign"
 
 
 class Consensus(models.Model):
-    """The tally of a galaxy in a campaign, along the answer axis of `tree`.
+    """What is known of a galaxy in a campaign, along the answer axis of `tree`.
+
+    Votes as they were given stand beside the same votes by the weight of those who gave them. With
+    the prior, a network's calibrated concentrations, these are the posterior: it is their sum.
 
     Written once a classification, so no changing column has an index and a fifth of every page
     stays free: PostgreSQL then updates in place (HOT).
@@ -35,6 +44,14 @@ class Consensus(models.Model):
     votes = ArrayField(models.IntegerField(), help_text="int[K]: people who gave each answer.")
     asked = ArrayField(models.IntegerField(), help_text="int[Q]: people who met each question.")
     n_classifications = models.IntegerField(default=0, help_text="Those that count.")
+    weighted = ArrayField(RealField(), help_text="real[K]: the votes, by weight.")
+    weighted_asked = ArrayField(RealField(), help_text="real[Q]: the people asked, by weight.")
+    prior = ArrayField(
+        RealField(), null=True, blank=True, help_text="real[K]; null: no network has seen it."
+    )
+    is_gold = models.BooleanField(
+        default=False, db_default=False, help_text="Experts have answered it."
+    )
     retired_at = models.DateTimeField(null=True, blank=True)
     retired_reason = models.CharField(max_length=10, choices=RetiredReason.choices, blank=True)
     retired_words = models.CharField(max_length=200, blank=True, help_text="The rule's own words.")
@@ -48,6 +65,24 @@ class Consensus(models.Model):
 
     def __str__(self) -> str:
         return f"consensus {self.pk}"
+
+
+class Retirement(models.Model):
+    """A galaxy retired or was opened again, and why: the history of its consensus row."""
+
+    workflow = models.ForeignKey(Workflow, models.CASCADE, related_name="+", db_index=False)
+    subject = models.ForeignKey(Subject, models.CASCADE, related_name="+", db_index=False)
+    is_opening = models.BooleanField(help_text="True: it is shown again.")
+    key = models.CharField(max_length=10, blank=True, help_text="The part of the rule that spoke.")
+    words = models.CharField(max_length=200)
+    n_classifications = models.IntegerField()
+    changed_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [models.Index(fields=["subject", "workflow", "id"], name="retirement_of_subject")]
+
+    def __str__(self) -> str:
+        return f"{self.subject_id}: {self.words}"
 
 
 class Flag(models.Model):

@@ -7,25 +7,31 @@ may have changed while the lock was waited for.
 
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import connection, transaction
-from django.db.models import F
-from django.db.models.functions import Now
 from django.utils import timezone
 
+from inference.belief.posterior import Posterior
 from inference.belief.retirement import Rule, Verdict
 from inference.formats.tree import Tree
 from webapp.common.errors import NotFound
-from webapp.consensus import tally
-from webapp.consensus.models import Consensus, Flag, Progress, Queue, RetiredReason, Stream
-from webapp.subjects.models import SetLink
+from webapp.consensus import evidence, tally
+from webapp.consensus.models import (
+    PROGRESS_RATION,
+    Consensus,
+    Flag,
+    Progress,
+    Queue,
+    RetiredReason,
+    Retirement,
+    Stream,
+)
 from webapp.workflows.models import Workflow
 
 CHUNK = 500  # rows that one transaction may lock
-ADMIT_CHUNK = 5000  # new rows that one statement adds; nobody waits for them
-PROGRESS_RATION = 50  # summing may take a fiftieth of the time
 
 
 def lock_tally(*, workflow_id: int, subject_id: int) -> Consensus:
@@ -53,35 +59,72 @@ def present(workflow: Workflow) -> Workflow:
 
 
 def count_votes(
-    *, locked: Consensus, path: Sequence[int], tree: Tree, axis: Tree, rule: Rule, by: uuid.UUID
+    *,
+    locked: Consensus,
+    path: Sequence[int],
+    weight: float,
+    tree: Tree,
+    workflow: Workflow,
+    by: uuid.UUID,
 ) -> Verdict:
     """Add one classification to a locked tally, and retire the galaxy if the rule says so.
 
     Args:
-        locked: from `lock_tally`, not retired.
-        tree: the version that was answered; `axis` the campaign's own, which the tally is along.
+        locked: from `lock_tally`, not retired, along the campaign's present tree.
+        weight: of the volunteer, in steps of WEIGHT_STEP, so that sums are exact.
+        tree: the version that was answered.
         by: the classification's uuid.
     """
-    answers, questions = tally.counted(path, tree, axis)
-    tally.add(locked.votes, answers)
-    tally.add(locked.asked, questions)
-    locked.n_classifications += 1
-    verdict = rule.verdict(locked.votes, locked.n_classifications)
+    add_votes(locked, path=path, weight=weight, tree=tree, axis=workflow.tree.tree)
+    known = evidence.belief([locked], workflow.tree.tree)
+    verdict = _verdict(locked, workflow.parsed_rule, known)
     if verdict.retired:
         _retire(locked, verdict, by=by)
     if verdict.flagged:
         flag_subject(
             workflow_id=locked.workflow_id, subject_id=locked.subject_id, words=verdict.reason
         )
-    _save(locked)
+    _save(locked, evidence.gains(known)[0], is_new_retirement=verdict.retired)
     return verdict
 
 
-def _retire(locked: Consensus, verdict: Verdict, *, by: uuid.UUID | None) -> None:
-    locked.retired_at = timezone.now()
-    locked.retired_reason = verdict.key
-    locked.retired_words = verdict.reason
-    locked.retired_by = by
+def add_votes(
+    row: Consensus,
+    *,
+    path: Sequence[int],
+    weight: float,
+    tree: Tree,
+    axis: Tree,
+    n_people: int = 1,
+) -> None:
+    """Add people of one weight who went the same path to a tally in memory."""
+    answers, questions = tally.counted(path, tree, axis)
+    tally.add(row.votes, answers, n_people)
+    tally.add(row.asked, questions, n_people)
+    tally.add(row.weighted, answers, weight * n_people)
+    tally.add(row.weighted_asked, questions, weight * n_people)
+    row.n_classifications += n_people
+
+
+def _verdict(row: Consensus, rule: Rule, known: Posterior) -> Verdict:
+    return rule.verdict(
+        row.votes,
+        row.n_classifications,
+        posterior=known,
+        is_gold=row.is_gold,
+        subject_set=row.subject.subject_set.slug if rule.artifact_of_set else "",
+    )
+
+
+def _retire(row: Consensus, verdict: Verdict, *, by: uuid.UUID | None) -> None:
+    row.retired_at = timezone.now()
+    row.retired_reason = verdict.key
+    row.retired_words = verdict.reason
+    row.retired_by = by
+
+
+def _reopen(row: Consensus) -> None:
+    row.retired_at, row.retired_reason, row.retired_words, row.retired_by = None, "", "", None
 
 
 def flag_subject(*, workflow_id: int, subject_id: int, words: str) -> None:
@@ -91,172 +134,170 @@ def flag_subject(*, workflow_id: int, subject_id: int, words: str) -> None:
     )
 
 
-def put_tallies(*, workflow: Workflow, tallies: Iterable[Consensus]) -> None:
-    """Replace locked tallies by recomputed ones, and judge each of them anew."""
-    rule = workflow.parsed_rule
+@dataclass
+class Judged:
+    """How many galaxies a judgement retired, and how many it opened again."""
+
+    n_retired: int = 0
+    n_reopened: int = 0
+
+    def __add__(self, other: "Judged") -> "Judged":
+        return Judged(self.n_retired + other.n_retired, self.n_reopened + other.n_reopened)
+
+
+def put_tallies(*, workflow: Workflow, tallies: Sequence[Consensus], why: str = "") -> Judged:
+    """Replace locked tallies by recomputed ones, judge each of them anew, and rank it.
+
+    Args:
+        tallies: their counts along the campaign's present tree.
+        why: said of galaxies that are opened again.
+    """
+    if not tallies:
+        return Judged()
     for row in tallies:
         row.tree_id = workflow.tree_id
-        _judge(row, rule)
-        _save(row)
+    known = evidence.belief(tallies, workflow.tree.tree)
+    judged = Judged()
+    verdicts = _verdicts(tallies, workflow.parsed_rule, known)
+    for row, verdict, gain in zip(tallies, verdicts, evidence.gains(known), strict=True):
+        change = _judge(row, verdict, why)
+        _save(row, gain, is_new_retirement=bool(change.n_retired))
+        judged += change
+    return judged
 
 
-# What is retired waits no longer: in the same round trip.
-_SAVE = """
-    WITH gone AS (
-        DELETE FROM consensus_queue WHERE %s AND subject_id = %s AND workflow_id = %s)
-    UPDATE consensus_consensus
-    SET tree_id = %s, votes = %s, asked = %s, n_classifications = %s, retired_at = %s,
-        retired_reason = %s, retired_words = %s, retired_by = %s
-    WHERE id = %s
-"""
+def _verdicts(rows: Sequence[Consensus], rule: Rule, known: Posterior) -> Iterator[Verdict]:
+    """Yield what the rule says of each galaxy; the words only where they are needed."""
+    for number, row in enumerate(rows):
+        yield _verdict(row, rule, known.part(number))
 
 
-def _save(row: Consensus) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _SAVE,
-            [
-                row.retired_at is not None, row.subject_id, row.workflow_id,
-                row.tree_id, row.votes, row.asked, row.n_classifications, row.retired_at,
-                row.retired_reason, row.retired_words, row.retired_by, row.pk,
-            ],
-        )  # fmt: skip
-
-
-def _judge(row: Consensus, rule: Rule) -> bool:
-    """Retire or reopen a locked tally as the rule says; return whether anything changed.
-
-    What was withdrawn stays so.
-    """
-    verdict = rule.verdict(row.votes, row.n_classifications)
+def _judge(row: Consensus, verdict: Verdict, why: str) -> Judged:
+    """Retire or reopen a locked tally as the rule says; what was withdrawn stays so."""
     if verdict.flagged:
         flag_subject(workflow_id=row.workflow_id, subject_id=row.subject_id, words=verdict.reason)
     if verdict.retired and row.retired_at is None:
         _retire(row, verdict, by=None)
-    elif not verdict.retired and row.retired_at and row.retired_reason != RetiredReason.WITHDRAWN:
+        return Judged(n_retired=1)
+    if not verdict.retired and row.retired_at and row.retired_reason != RetiredReason.WITHDRAWN:
+        words = f"{why or 'judged anew'}; before: {row.retired_words}"
         _reopen(row)
-    else:
-        return False
-    return True
+        Retirement.objects.create(
+            workflow_id=row.workflow_id,
+            subject_id=row.subject_id,
+            is_opening=True,
+            words=words[:200],
+            n_classifications=row.n_classifications,
+        )
+        _enqueue([row.subject_id], row.workflow_id)
+        return Judged(n_reopened=1)
+    return Judged()
 
 
-def _reopen(row: Consensus) -> None:
-    row.retired_at, row.retired_reason, row.retired_words, row.retired_by = None, "", "", None
+# What is retired waits no longer, what is open is ranked anew: in the same round trip.
+_SAVE = """
+    WITH gone AS (
+        DELETE FROM consensus_queue
+        WHERE %(is_retired)s AND subject_id = %(subject)s AND workflow_id = %(workflow)s
+    ), ranked AS (
+        INSERT INTO consensus_queue (subject_id, workflow_id, stream, sort_key)
+        SELECT %(subject)s, %(workflow)s, 'gain', %(gain)s WHERE NOT %(is_retired)s
+        ON CONFLICT (subject_id, workflow_id, stream) DO UPDATE SET sort_key = excluded.sort_key
+    ), logged AS (
+        INSERT INTO consensus_retirement (
+            workflow_id, subject_id, is_opening, key, words, n_classifications)
+        SELECT %(workflow)s, %(subject)s, false, %(retired_reason)s, %(retired_words)s,
+               %(n_classifications)s
+        WHERE %(is_new_retirement)s
+    )
+    UPDATE consensus_consensus
+    SET tree_id = %(tree)s, votes = %(votes)s, asked = %(asked)s,
+        weighted = %(weighted)s, weighted_asked = %(weighted_asked)s,
+        n_classifications = %(n_classifications)s, retired_at = %(retired_at)s,
+        retired_reason = %(retired_reason)s, retired_words = %(retired_words)s,
+        retired_by = %(retired_by)s
+    WHERE id = %(id)s
+"""
+
+
+def _save(row: Consensus, gain: float, *, is_new_retirement: bool = False) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(_ENQUEUE, [[row.subject_id], row.workflow_id, Stream.RANDOM])
+        cursor.execute(
+            _SAVE,
+            {
+                "is_retired": row.retired_at is not None,
+                "is_new_retirement": is_new_retirement,
+                "subject": row.subject_id,
+                "workflow": row.workflow_id,
+                "gain": gain,
+                "tree": row.tree_id,
+                "votes": row.votes,
+                "asked": row.asked,
+                "weighted": row.weighted,
+                "weighted_asked": row.weighted_asked,
+                "n_classifications": row.n_classifications,
+                "retired_at": row.retired_at,
+                "retired_reason": row.retired_reason,
+                "retired_words": row.retired_words,
+                "retired_by": row.retired_by,
+                "id": row.pk,
+            },
+        )
 
 
+# A galaxy that experts have answered waits in their stream too.
 _ENQUEUE = """
     INSERT INTO consensus_queue (subject_id, workflow_id, stream, sort_key)
-    SELECT unnest(%s::bigint[]), %s, %s, random()
+    SELECT subject_id, workflow_id, stream, random()
+    FROM consensus_consensus, unnest(ARRAY['random', 'gold']) stream
+    WHERE workflow_id = %s AND subject_id = ANY(%s) AND (stream = 'random' OR is_gold)
     ON CONFLICT (subject_id, workflow_id, stream) DO NOTHING
 """
 
 
-def admit_next_chunk() -> bool:
-    """Give the galaxies of linked sets their tallies and their places in the queue.
-
-    Returns:
-        False when no set waits.
-    """
-    with transaction.atomic():
-        link = (
-            SetLink.objects.filter(admitted_version__lt=F("subject_set__version"))
-            .select_related("workflow__tree", "subject_set")
-            .select_for_update(of=("self",), skip_locked=True, no_key=True)
-            .order_by("pk")
-            .first()
-        )
-        if link is None:
-            return False
-        n_changed = _admit(link) or _readmit(link) if link.is_linked else _withdraw(link)
-        if n_changed == 0:
-            link.admitted_version = link.subject_set.version
-        link.save(update_fields=["admitted_version", "admitted_subject_id", "has_withdrawn"])
-    return True
+def streams_of(row: Consensus) -> list[str]:
+    """Return the streams in which a galaxy waits to be shown, in the order of their names."""
+    if row.retired_at:
+        return []
+    return sorted([Stream.RANDOM, Stream.GAIN, *([Stream.GOLD] if row.is_gold else [])])
 
 
-# A chunk of ids first: whatever the set's size, what has been admitted is not looked at again.
-_ADMIT = """
-    WITH chunk AS (
-        SELECT id FROM subjects_subject
-        WHERE subject_set_id = %(set)s AND id > %(after)s
-        ORDER BY id LIMIT %(limit)s
-    ), added AS (
-        INSERT INTO consensus_consensus (
-            workflow_id, subject_id, tree_id, votes, asked, n_classifications,
-            retired_reason, retired_words)
-        SELECT %(workflow)s, id, %(tree)s, array_fill(0, ARRAY[%(k)s]),
-               array_fill(0, ARRAY[%(q)s]), 0, '', ''
-        FROM chunk
-        ON CONFLICT (workflow_id, subject_id) DO NOTHING
-        RETURNING subject_id
-    ), queued AS (
-        INSERT INTO consensus_queue (subject_id, workflow_id, stream, sort_key)
-        SELECT subject_id, %(workflow)s, %(stream)s, random() FROM added
-        ON CONFLICT (subject_id, workflow_id, stream) DO NOTHING
-    )
-    SELECT count(*), max(id) FROM chunk
-"""
-
-
-def _admit(link: SetLink) -> int:
-    tree = link.workflow.tree
+def _enqueue(subject_ids: Sequence[int], workflow_id: int) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(
-            _ADMIT,
-            {
-                "workflow": link.workflow_id,
-                "tree": tree.pk,
-                "k": tree.n_answers,
-                "q": tree.n_questions,
-                "set": link.subject_set_id,
-                "after": link.admitted_subject_id,
-                "stream": Stream.RANDOM,
-                "limit": ADMIT_CHUNK,
-            },
-        )
-        n_admitted, last = cursor.fetchone()
-    link.admitted_subject_id = last or link.admitted_subject_id
-    return int(n_admitted)
+        cursor.execute(_ENQUEUE, [workflow_id, list(subject_ids)])
 
 
-def _of_set(link: SetLink) -> list[Consensus]:
-    """Lock the next chunk of this set's tallies that are not as the link says."""
-    rows = Consensus.objects.filter(
-        workflow_id=link.workflow_id, subject__subject_set_id=link.subject_set_id
-    )
-    if link.is_linked:
-        rows = rows.filter(retired_reason=RetiredReason.WITHDRAWN)
-    else:
-        rows = rows.exclude(retired_reason=RetiredReason.WITHDRAWN)
-    return list(rows.select_for_update(of=("self",), no_key=True).order_by("subject_id")[:CHUNK])
-
-
-def _readmit(link: SetLink) -> int:
-    rows = _of_set(link) if link.has_withdrawn else []
-    link.has_withdrawn = bool(rows)
-    workflow = present(link.workflow)
+def readmit(workflow: Workflow, rows: Sequence[Consensus]) -> None:
+    """Open locked galaxies whose set has come back, then judge those along the present tree."""
+    workflow = present(workflow)
     for row in rows:
         _reopen(row)
-        if row.tree_id == workflow.tree_id:  # the others are judged when they follow the tree
-            _judge(row, workflow.parsed_rule)
-        _save(row)
-    return len(rows)
+    _enqueue([row.subject_id for row in rows], workflow.pk)
+    put_tallies(workflow=workflow, tallies=[row for row in rows if row.tree_id == workflow.tree_id])
+    for row in rows:
+        if row.tree_id != workflow.tree_id:  # judged when it follows the tree
+            _save(row, 0.0)
 
 
-def _withdraw(link: SetLink) -> int:
-    rows = _of_set(link)
-    link.has_withdrawn = link.has_withdrawn or bool(rows)
-    subject_ids = [row.subject_id for row in rows]
-    Consensus.objects.filter(pk__in=[row.pk for row in rows]).update(
-        retired_at=Now(),
-        retired_reason=RetiredReason.WITHDRAWN,
-        retired_words="its set was taken out of the campaign",
-        retired_by=None,
+@transaction.atomic
+def mark_gold(*, workflow: Workflow, subject_ids: Sequence[int], is_gold: bool) -> None:
+    """Say whether experts have answered these galaxies, and judge them anew."""
+    rows = _locked(workflow, subject_ids)
+    workflow = present(workflow)
+    Consensus.objects.filter(pk__in=[row.pk for row in rows]).update(is_gold=is_gold)
+    for row in rows:
+        row.is_gold = is_gold
+    put_tallies(
+        workflow=workflow,
+        tallies=[row for row in rows if row.tree_id == workflow.tree_id],
+        why="experts have answered it" if is_gold else "experts' answer was removed",
     )
-    Queue.objects.filter(workflow_id=link.workflow_id, subject_id__in=subject_ids).delete()
-    return len(rows)
+    mend_queue(workflow_id=workflow.pk, subject_ids=[row.subject_id for row in rows])
+
+
+def _locked(workflow: Workflow, subject_ids: Sequence[int]) -> list[Consensus]:
+    rows = Consensus.objects.filter(workflow=workflow, subject_id__in=subject_ids)
+    return list(rows.select_for_update(no_key=True).order_by("subject_id"))
 
 
 def judge_all(workflow: Workflow) -> int:
@@ -284,9 +325,12 @@ def _judge_chunk(workflow: Workflow, *, after: int) -> list[Consensus]:
         .order_by("subject_id")[:CHUNK]
     )
     workflow = present(workflow)
-    for row in rows:  # those along an older tree are judged when they follow it
-        if row.tree_id == workflow.tree_id and _judge(row, workflow.parsed_rule):
-            _save(row)
+    # Those along an older tree are judged when they follow it.
+    put_tallies(
+        workflow=workflow,
+        tallies=[row for row in rows if row.tree_id == workflow.tree_id],
+        why="the rule has changed",
+    )
     return rows
 
 
@@ -297,7 +341,7 @@ _MEASURE = """
            coalesce(sum(CASE WHEN retired_at IS NULL THEN %(needed)s
                              ELSE n_classifications END), 0)
     FROM consensus_consensus
-    WHERE workflow_id = %(workflow)s AND retired_reason <> 'withdrawn'
+    WHERE workflow_id = %(workflow)s AND retired_reason <> 'withdrawn' AND NOT is_gold
 """
 
 
@@ -336,7 +380,8 @@ def mend_queue(*, workflow_id: int, subject_ids: Sequence[int]) -> None:
     ).values_list("subject_id", flat=True)
     gone = set(retired)
     Queue.objects.filter(workflow_id=workflow_id, subject_id__in=gone).delete()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _ENQUEUE, [[i for i in subject_ids if i not in gone], workflow_id, Stream.RANDOM]
-        )
+    known = Consensus.objects.filter(workflow_id=workflow_id, is_gold=True)
+    Queue.objects.filter(
+        workflow_id=workflow_id, subject_id__in=subject_ids, stream=Stream.GOLD
+    ).exclude(subject_id__in=known.values("subject_id")).delete()
+    _enqueue([i for i in subject_ids if i not in gone], workflow_id)

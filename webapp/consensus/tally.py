@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import TypeVar
 
 from inference.formats.tree import Tree
+
+Number = TypeVar("Number", int, float)
 
 
 @lru_cache(maxsize=256)
@@ -31,7 +34,7 @@ def counted(path: Sequence[int], tree: Tree, axis: Tree) -> tuple[tuple[int, ...
     )
 
 
-def add(counts: list[int], indices: Sequence[int]) -> None:
-    """Add one at each index, in place."""
+def add(counts: list[Number], indices: Sequence[int], amount: Number) -> None:
+    """Add so much at each index, in place."""
     for index in indices:
-        counts[index] += 1
+        counts[index] += amount

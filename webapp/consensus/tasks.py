@@ -6,7 +6,7 @@ from celery import shared_task
 from django.conf import settings
 from django.db.models import F
 
-from webapp.consensus import services
+from webapp.consensus import admission, services
 from webapp.workflows.models import Workflow
 
 
@@ -14,7 +14,7 @@ from webapp.workflows.models import Workflow
 def admit_subjects() -> None:
     """Galaxies of linked sets have their tallies and their places in the queue."""
     deadline_s = time.monotonic() + settings.TASK_BUDGET_S
-    while time.monotonic() < deadline_s and services.admit_next_chunk():
+    while time.monotonic() < deadline_s and admission.admit_next_chunk():
         pass
 
 

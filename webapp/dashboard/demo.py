@@ -3,7 +3,7 @@
 from django.db import transaction
 
 from inference.formats.tree import load_built_in
-from webapp.consensus import services as consensus
+from webapp.consensus import admission, services
 from webapp.dashboard.checklist import checklist
 from webapp.subjects import deepfield, demo, links
 from webapp.subjects.models import SubjectSet
@@ -59,9 +59,9 @@ def load_demo() -> int:
     )[0]
     n_added = demo.load_deep_field(subject_set)
     links.link_set(workflow=workflow, subject_set=subject_set, by=None)
-    while consensus.admit_next_chunk():
+    while admission.admit_next_chunk():
         pass
     if workflow.status == Status.DRAFT:
         workflows.launch_workflow(workflow=workflow, lines=checklist(workflow), by=None)
-    consensus.measure_progress(workflow, is_rationed=False)
+    services.measure_progress(workflow, is_rationed=False)
     return n_added

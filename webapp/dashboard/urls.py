@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from webapp.dashboard import edits, lists, views
+from webapp.dashboard import edits, insight, lists, views
 
 app_name = "dashboard"
 ONE = "campaigns/<slug:slug>/"
@@ -26,6 +26,7 @@ urlpatterns = [
     path(f"{ONE}tree/confirm/", edits.confirm_tree, name="confirm_tree"),
     path(f"{ONE}owners/", edits.owners, name="owners"),
     path(f"{ONE}owners/<int:user_id>/remove/", edits.remove_owner, name="remove_owner"),
+    path(f"{ONE}insight/", insight.insight, name="insight"),
     path(f"{ONE}retired/", lists.retired, name="retired"),
     path(f"{ONE}flagged/", lists.flagged, name="flagged"),
     path(f"{ONE}history/", lists.history, name="history"),

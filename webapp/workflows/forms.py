@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from inference.belief.certainty import Certainty
 from inference.belief.retirement import FLAG, MAX_VOTES, RETIRE, Rule
 from inference.formats.tree import Tree, built_in, load_built_in
 
@@ -97,6 +98,29 @@ class RuleForm(forms.Form):
         help_text=_("A galaxy retires after this many, from 1 to 10,000."),
         widget=forms.NumberInput(attrs={"min": 1, "max": MAX_VOTES}),
     )
+    is_certain = forms.BooleanField(
+        label=_("Retire a galaxy earlier, once its answers are sure"), required=False
+    )
+    probability = forms.FloatField(
+        label=_("How sure, in percent"),
+        required=False,
+        help_text=_(
+            "The leading answer of each question that at least half of the volunteers would be "
+            "asked must lead with this probability, from 50 to 99.9."
+        ),
+        widget=forms.NumberInput(attrs={"min": 50, "max": 99.9, "step": 0.1}),
+    )
+    least_votes = WholeNumber(
+        label=_("Classifications before a galaxy may be sure"),
+        required=False,
+        widget=forms.NumberInput(attrs={"min": 1, "max": MAX_VOTES}),
+    )
+    people = WholeNumber(
+        label=_("People who must have given each leading answer"),
+        required=False,
+        help_text=_("So that what only a network favors retires nothing."),
+        widget=forms.NumberInput(attrs={"min": 0, "max": MAX_VOTES}),
+    )
     then = forms.ChoiceField(
         label=_("When enough people say that the picture is bad"),
         choices=[
@@ -115,8 +139,16 @@ class RuleForm(forms.Form):
 
     def __init__(self, data: Any = None, files: Any = None, *, rule: Rule) -> None:
         artifact = rule.artifact
+        certainty = rule.certainty or Certainty(
+            probability=0.95, votes=min(5, rule.votes), people=1, reached=0.5, questions=None,
+            width=None,
+        )  # fmt: skip
         initial = {
             "votes": rule.votes,
+            "is_certain": rule.certainty is not None,
+            "probability": round(100 * certainty.probability, 4),
+            "least_votes": certainty.votes,
+            "people": certainty.people,
             "then": artifact.then if artifact else "",
             "artifact_votes": artifact.votes if artifact else min(3, rule.votes),
         }
@@ -126,10 +158,22 @@ class RuleForm(forms.Form):
         if not self.tree.artifacts:
             del self.fields["then"], self.fields["artifact_votes"]
 
+    def _certainty(self) -> dict[str, Any]:
+        """Return what was sent; the questions, their reach and a width stay as they were."""
+        sent = self.cleaned_data
+        percent = sent["probability"]
+        return {
+            "probability": None if percent is None else percent / 100,
+            "votes": sent["least_votes"],
+            "people": sent["people"],
+        }
+
     def rule(self) -> dict[str, Any]:
         """Return what was sent as a rule, valid or not; answers named before stay named."""
         sent = self.cleaned_data
-        rule = self.known | {"votes": sent["votes"], "artifact": None}
+        rule = self.known | {"votes": sent["votes"], "artifact": None, "certainty": None}
+        if sent["is_certain"]:
+            rule["certainty"] = (self.known["certainty"] or {}) | self._certainty()
         if sent.get("then"):
             own = self.known["artifact"]
             names = [self.tree.name(answer) for answer in self.tree.artifacts]

@@ -120,6 +120,11 @@ class Workflow(models.Model):
     mixture: "models.JSONField[Any, Any]" = models.JSONField(
         default=dict, blank=True, help_text="Share of each stream; empty: random only."
     )
+    gold_rate: "models.JSONField[Any, Any]" = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="How often a galaxy that experts answered is shown; see docs/formats.md.",
+    )
     owners = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="workflows")
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.DRAFT)
     created_at = models.DateTimeField(db_default=Now())
@@ -152,6 +157,11 @@ class Workflow(models.Model):
         if key not in _rules:
             _rules[key] = Rule.parse(self.rule, self.tree.tree)
         return _rules[key]
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The share of each stream that galaxies are shown from."""
+        return self.mixture or {"random": 1.0}
 
     @property
     def is_open(self) -> bool:

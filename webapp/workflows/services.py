@@ -7,6 +7,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.text import slugify
 
+from inference.belief.certainty import ALL
 from inference.belief.retirement import Rule
 from inference.errors import RuleRefused, TreeRefused
 from inference.formats.tree import Tree
@@ -178,7 +179,7 @@ def change_rule(*, workflow: Workflow, rule: Mapping[str, Any], by: User) -> Wor
         parsed = Rule.parse(rule, locked.tree.tree).to_json()
     except RuleRefused as error:
         raise RuleUnusable(str(error)) from None
-    if parsed != locked.rule:
+    if parsed != locked.parsed_rule.to_json():
         _put_rule(locked, parsed, by)
     return locked
 
@@ -220,7 +221,7 @@ def change_tree(
     rule = rule_on(locked.rule, was.tree, tree.tree)
     _save(locked, tree=tree, major=version[0], minor=version[1], is_tallied=False)
     _log(locked, by, "change_tree", old=old, new={"version": locked.version, "tree": tree.sha256})
-    if rule != locked.rule:
+    if rule != Rule.parse(locked.rule, was.tree).to_json():
         _put_rule(locked, rule, by)
     wake("recount")
     return locked
@@ -230,17 +231,35 @@ def rule_on(rule: Mapping[str, Any], was: Tree, now: Tree) -> dict[str, Any]:
     """Return a rule as it reads on another tree: artifact votes follow the bad-image answers.
 
     A rule that names answers of its own choice keeps them while the other tree has them all.
+    Questions that must be sure stay while the other tree asks them; without any, nothing is sure.
     """
-    parsed = Rule.parse(rule, was)
-    stays = parsed.to_json()
-    if parsed.artifact is None:
-        return stays
-    names = stays["artifact"]["answers"]
-    is_own_choice = set(names) != {was.name(answer) for answer in was.artifacts}
-    if is_own_choice and set(names) <= {now.name(answer) for answer in now.answers}:
-        return stays
+    stays = Rule.parse(rule, was).to_json()
+    return stays | {
+        "artifact": _artifact_on(stays["artifact"], was, now),
+        "artifact_of_set": {
+            name: _artifact_on(part, was, now) for name, part in stays["artifact_of_set"].items()
+        },
+        "certainty": _certainty_on(stays["certainty"], now),
+    }
+
+
+def _artifact_on(part: dict[str, Any] | None, was: Tree, now: Tree) -> dict[str, Any] | None:
+    if part is None:
+        return None
+    names = set(part["answers"])
+    is_own_choice = names != {was.name(answer) for answer in was.artifacts}
+    if is_own_choice and names <= {now.name(answer) for answer in now.answers}:
+        return part
     follows = [now.name(answer) for answer in now.artifacts]
-    return stays | {"artifact": stays["artifact"] | {"answers": follows} if follows else None}
+    return part | {"answers": follows} if follows else None
+
+
+def _certainty_on(part: dict[str, Any] | None, now: Tree) -> dict[str, Any] | None:
+    if part is None or part["questions"] == ALL:
+        return part
+    single = {question.key for question in now.questions if question.is_single}
+    follows = [key for key in part["questions"] if key in single]
+    return part | {"questions": follows} if follows else None
 
 
 def launch_workflow(

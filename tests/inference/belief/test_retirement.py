@@ -102,13 +102,16 @@ def test_the_default_rule_flags_at_three_and_retires_at_forty(name):
     wanted = Rule.default(tree)
     assert wanted.needed() == 40
     assert wanted.to_json() == {
-        "format": 1,
+        "format": 2,
         "votes": 40,
+        "certainty": None,
         "artifact": {
             "answers": [tree.name(answer) for answer in tree.artifacts],
             "votes": 3,
             "then": "flag",
         },
+        "artifact_of_set": {},
+        "gold": "never",
     }
     assert Rule.parse(json.dumps(wanted.to_json()), tree) == wanted
 
@@ -125,7 +128,7 @@ def test_the_default_rule_can_be_parsed_for_any_count_and_tree():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"format": 2}, "The rule has the format 2"),
+        ({"format": 3}, "The rule has the format 3"),
         ({"votes": 0}, "the votes 0. Write a whole number from 1 to 10,000"),
         ({"votes": 10_001}, "the votes 10001"),
         ({"votes": 2.5}, "the votes 2.5"),

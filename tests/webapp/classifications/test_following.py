@@ -124,7 +124,7 @@ def test_a_lower_count_retires_and_a_higher_one_reopens(alice):
 
     tally = Consensus.objects.get(subject=seen)
     assert (tally.retired_reason, tally.retired_words) == ("count", "2 of 2 classifications")
-    assert Queue.objects.get().subject == unseen
+    assert Queue.objects.get(stream="random").subject == unseen
     workflow.refresh_from_db()
     assert workflow.judged_rule_version == workflow.rule_version
 
@@ -132,7 +132,7 @@ def test_a_lower_count_retires_and_a_higher_one_reopens(alice):
     judge_subjects()
 
     assert Consensus.objects.get(subject=seen).retired_at is None
-    assert Queue.objects.count() == 2
+    assert Queue.objects.filter(stream="random").count() == 2
 
 
 def test_rule_and_tree_changed_together_judge_what_waited(alice):

@@ -60,7 +60,7 @@ def test_a_galaxy_that_waits_though_retired_is_taken_from_the_queue(campaign):
     )
 
     assert [str(found) for found in recount.differences(campaign, repair=True)] == [
-        f"galaxy {row.subject_id}: waits in the queue stored True, recomputed False"
+        f"galaxy {row.subject_id}: waits in the streams stored ['random'], recomputed []"
     ]
     assert list(recount.differences(campaign)) == []
 

@@ -35,6 +35,7 @@ OWNERS = {
     "confirm_tree": (WRONG_METHOD, GONE),
     "owners": (200, 422),
     "remove_owner": (200, 422),
+    "insight": (200, WRONG_METHOD),
     "retired": (200, WRONG_METHOD),
     "flagged": (200, WRONG_METHOD),
     "history": (200, WRONG_METHOD),

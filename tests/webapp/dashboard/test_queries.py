@@ -29,7 +29,7 @@ def test_the_third_vote_for_a_bad_picture_flags_and_retires_as_configured(then, 
 
     assert queries.flagged(workflow, before=None).rows == []
     assert queries.n_flags(workflow) == 0
-    assert Queue.objects.filter(workflow=workflow).count() == 1
+    assert Queue.objects.filter(workflow=workflow, stream="random").count() == 1
 
     for _ in range(1 if is_retired else 2):  # a fourth one flags it no second time
         make.classification(make.visitor(), workflow, subject, [ARTIFACT])

@@ -18,7 +18,18 @@ from webapp.subjects.models import SetLink, Subject
 from webapp.workflows.models import Status, TreeVersion, Workflow
 
 pytestmark = pytest.mark.django_db
-PAGES = ("campaign", "sets", "tree", "rule", "texts", "owners", "retired", "flagged", "history")
+PAGES = (
+    "campaign",
+    "sets",
+    "tree",
+    "rule",
+    "texts",
+    "owners",
+    "insight",
+    "retired",
+    "flagged",
+    "history",
+)
 XSS = "<script>alert(1)</script><img src=x onerror=alert(2)><b hx-get=/x>\"'"
 
 

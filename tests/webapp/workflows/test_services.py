@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from inference.belief.retirement import Rule
 from inference.formats.tree import Tree, load_built_in
 from tests import make
 from webapp.accounts.models import Role
@@ -15,7 +16,14 @@ from webapp.workflows.readiness import Line
 pytestmark = pytest.mark.django_db
 PASSED = Line(is_passed=True, words="Fine.")
 FAILED = Line(is_passed=False, words="No galaxies.", remedy="Link a set.")
-RULE = {"format": 1, "votes": 5, "artifact": None}
+RULE = {
+    "format": 2,
+    "votes": 5,
+    "certainty": None,
+    "artifact": None,
+    "artifact_of_set": {},
+    "gold": "never",
+}
 
 
 @pytest.fixture
@@ -82,7 +90,7 @@ def test_a_new_campaign_is_a_draft_with_the_usual_rule(alice):
     assert workflow.status == Status.DRAFT
     assert list(workflow.owners.all()) == [alice]
     artifact = {"answers": ["shape.artifact"], "votes": 3, "then": "flag"}
-    assert workflow.rule == {"format": 1, "votes": 40, "artifact": artifact}
+    assert workflow.rule == RULE | {"votes": 40, "artifact": artifact}
     (entry,) = entries("create_workflow")
     assert entry.target_id == str(workflow.pk)
     assert entry.actor_id == alice.pk
@@ -343,3 +351,23 @@ def test_who_is_no_scientist_becomes_no_owner_and_whether_they_exist_is_not_said
     with pytest.raises(services.NoSuchScientist, match=f"No scientist here is called “{username}”"):
         services.add_owner(workflow=workflow, username=username, by=alice)
     assert list(workflow.owners.all()) == [alice]
+
+
+def test_a_rule_of_the_first_format_that_says_the_same_changes_nothing(alice):
+    workflow = make.workflow(rule={"format": 1, "votes": 5, "artifact": None})
+    services.change_rule(workflow=workflow, rule=RULE, by=alice)
+    workflow.refresh_from_db()
+    assert workflow.rule_version == 1
+
+
+def test_certainty_follows_the_questions_that_another_tree_still_asks():
+    was = load_built_in("galaxy-zoo-2")
+    now = load_built_in("galaxy-zoo-decals")
+    part = {"probability": 0.9, "votes": 3, "questions": ["bar", "something-odd"]}
+    followed = services.rule_on(RULE | {"certainty": part}, was, now)["certainty"]
+    assert followed["questions"] == ["bar"]
+    Rule.parse(RULE | {"certainty": followed}, now)
+    gone = services.rule_on(RULE | {"certainty": part | {"questions": ["something-odd"]}}, was, now)
+    assert gone["certainty"] is None
+    everything = services.rule_on(RULE | {"certainty": part | {"questions": "all"}}, was, now)
+    assert everything["certainty"]["questions"] == "all"

@@ -25,11 +25,11 @@ _FAR = 4.0  # standard deviations: what lies further out is drawn in
 class HeadSettings:
     """The head and how it is trained; chosen on galaxies that do not judge."""
 
-    width: int = 256
+    width: int = 128
     dropout: float = 0.4
-    epochs: int = 30
-    further_epochs: int = 12  # when it was trained before
-    batch_size: int = 128
+    epochs: int = 12
+    further_epochs: int = 5  # when it was trained before
+    batch_size: int = 256
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
 

@@ -47,17 +47,19 @@ def measured(
     shares: NDArray[np.float64],
     given: NDArray[np.int64],
     among: NDArray[np.bool_] | None = None,
+    clear_of: Campaign | None = None,
 ) -> Figures:
     """Return the figures of estimated shares within each question, (N, K).
 
     Args:
         given: votes collected, (N,).
         among: galaxies to measure on instead of the judged ones, (N,); for tuning.
+        clear_of: says which galaxies are clear, if `campaign` has fewer classes than volunteers.
     """
     rows = campaign.judged if among is None else among
     first = span_of(campaign.tree.questions[0])
     truth, estimate = campaign.fractions[rows], shares[rows]
-    leader, leading_share = (values[rows] for values in leading(campaign))
+    leader, leading_share = leading(campaign)[0][rows], leading(clear_of or campaign)[1][rows]
     hits = _hits(estimate[:, first], leader)
     clear = leading_share >= CLEAR - _ROUNDING
     within, of_all = _errors(campaign.tree, truth, estimate, campaign.questions[rows])

@@ -10,9 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.belief.calibration import fit_scales, scaled
-from inference.belief.dirichlet import fractions, span_of
+from inference.belief.certainty import Certainty
+from inference.belief.dirichlet import span_of
+from inference.belief.gain import question_gain
+from inference.belief.posterior import Posterior, posterior
+from inference.belief.retirement import Rule
 from inference.belief.skill import Answers, estimate_skills
-from tests.bench.replay.belief import believed, certainty, question_gain
+from inference.formats.tree import Tree
 from tests.bench.replay.crowd import SILENT
 from tests.bench.replay.learner import Learner
 from tests.bench.replay.tally import Ballots
@@ -36,8 +40,7 @@ class Policy:
     """
 
     certainties: tuple[float, ...] = (
-        *(0.6, 0.66, 0.7, 0.73, 0.76, 0.79, 0.82, 0.85, 0.88, 0.9, 0.92),
-        *(0.935, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99),
+        *(0.6, 0.68, 0.74, 0.79, 0.83, 0.87, 0.9, 0.93, 0.95, 0.965, 0.98, 0.99),
     )
     most: int = 40
     worth: float = 6.0
@@ -45,7 +48,7 @@ class Policy:
     random_share: float = 0.1
     random_votes: int = 3
     share_a_round: float = 0.1
-    budget: float = 6.0
+    budget: float = 4.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,33 +75,35 @@ class Site:
     def _begin(self, rng: np.random.Generator) -> None:
         """Give everybody one vote, without which there is nothing to learn, and a few some more."""
         n = len(self.ballots.given)
-        self.give(np.ones(n, bool))
+        self.ballots.give(np.ones(n, bool))
         chosen = rng.random(n) < self.policy.random_share
         for _ in range(self.policy.random_votes - 1):
             self.ballots.give(chosen)
         self.refresh()
 
-    def give(self, wanted: NDArray[np.bool_]) -> None:
-        """Show the wanted galaxies to the next person each."""
-        self.ballots.give(wanted)
+    def refresh(self) -> bool:
+        """Weigh people and train again if so many votes have come in as is waited for.
 
-    def refresh(self) -> None:
-        """Weigh people and train again, if so many votes have come in as is waited for."""
+        Returns:
+            Whether what is believed of all galaxies has changed.
+        """
         due = [mark for mark in self._waiting if self.ballots.votes_per_galaxy >= mark]
         if not due:
-            return
+            return False
         self._waiting = self._waiting[len(due) :]
         self.weight = self._weights()
         if self.learner is not None:
             self.prior = self._opinion(self.learner)
+        return True
 
-    def alpha(self) -> Floats:
-        """Return what is believed of each galaxy as concentrations, (N, K)."""
-        return believed(self.tree, self.ballots.tally(self.weight), self.prior)
+    def belief(self, among: NDArray[np.int64] | slice = slice(None)) -> Posterior:
+        """Return what is believed of these galaxies."""
+        prior = None if self.prior is None else self.prior[among]
+        return posterior(self.tree, self.ballots.tally(self.weight)[among], prior=prior)
 
     def snapshot(self) -> Snapshot:
         """Return what is believed now."""
-        return Snapshot(fractions(self.alpha(), self.tree), self.ballots.given.copy())
+        return Snapshot(self.belief().mean, self.ballots.given.copy())
 
     def _weights(self) -> Floats:
         """Return what each person's vote counts, learned from the votes so far, (P,)."""
@@ -129,18 +134,17 @@ class Site:
 
 
 def by_rule(site: Site) -> Iterator[Snapshot]:
-    """Retire a galaxy when its leading answer is certain enough; raise by steps what is enough.
+    """Retire galaxies by a rule of the site; when all are retired, raise how certain is enough.
 
     A snapshot is taken whenever all galaxies are retired, so each is a campaign that has ended.
     """
     for enough in site.policy.certainties:
-        while True:
-            unsure = certainty(site.tree, site.alpha()) < enough
-            unsure &= site.ballots.open & (site.ballots.given < site.policy.most)
-            if not unsure.any():
-                break
-            site.give(unsure)
-            site.refresh()
+        rule = _rule(site.tree, enough, site.policy)
+        everybody = np.arange(len(site.ballots.given))
+        unsure = _unsure(site, rule, everybody)
+        while len(unsure):
+            site.ballots.give(np.isin(everybody, unsure))
+            unsure = _unsure(site, rule, everybody if site.refresh() else unsure)
         yield site.snapshot()
 
 
@@ -157,10 +161,33 @@ def by_gain(site: Site, every: float = 0.25) -> Iterator[Snapshot]:
         if site.ballots.votes_per_galaxy >= due:
             yield site.snapshot()
             due += every
-        told = (question_gain(site.tree, site.alpha()) * site.ballots.would_be.questions).sum(1)
-        told[~site.ballots.open] = -1.0
         wanted = np.zeros(n, bool)
-        wanted[np.argsort(-told, kind="stable")[:n_a_round]] = True
-        site.give(wanted)
+        wanted[np.argsort(-_gain(site), kind="stable")[:n_a_round]] = True
+        site.ballots.give(wanted)
         site.refresh()
     yield site.snapshot()
+
+
+def _rule(tree: Tree, enough: float, policy: Policy) -> Rule:
+    """Return the rule: the first question is certain, and a person has said so too."""
+    first = tree.questions[0].key
+    part = Certainty(enough, votes=1, people=1, reached=0.0, questions=(first,), width=None)
+    return Rule(tree, policy.most, certainty=part)
+
+
+def _unsure(site: Site, rule: Rule, among: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return which of these galaxies are not retired and have somebody left to look at them."""
+    counts = site.ballots.tally()[among].astype(np.int64)
+    given = site.ballots.given[among]
+    retired = rule.verdicts(counts, given, posterior=site.belief(among)).retired
+    return among[~retired & site.ballots.open[among]]
+
+
+def _gain(site: Site) -> Floats:
+    """Return what the next volunteer tells of each galaxy, (N,), nats; -1 where nobody is left.
+
+    A galaxy whose table lacks questions is not asked them, so there is nothing to gain of these.
+    """
+    known = site.belief()
+    told = question_gain(known) * known.reached() * site.ballots.would_be.questions
+    return np.where(site.ballots.open, told.sum(1), -1.0)

@@ -46,7 +46,7 @@ def swap(campaign: Campaign, would_be: WouldBe, rng: np.random.Generator) -> lis
         ballots.give(asked)
         gold = is_gold[asked]
         people.learn(who[gold], says[gold], featured[asked][gold])
-        curve.append(measured(two, _shares(two, belief), ballots.given))
+        curve.append(measured(two, _shares(two, belief), ballots.given, clear_of=campaign))
     return curve
 
 
@@ -54,7 +54,7 @@ class _People:
     """Chances of each person to be right: where it is featured, and where it is not."""
 
     def __init__(self, n: int) -> None:
-        self.right = np.full((2, n), _SKEPTICISM / 2 + 0.0)
+        self.right = np.full((2, n), _SKEPTICISM / 2)
         self.seen = np.full((2, n), _SKEPTICISM)
 
     def moved(

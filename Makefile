@@ -90,6 +90,10 @@ bench: .venv/.dev ## classifications a second, measured over HTTP
 bench-networks: .venv-training/.dev ## pictures a second that networks predict and learn from, PICTURES=folder of JPEGs
 	@$(TRAINING)/python -m tests.bench.networks "$(PICTURES)"
 
+.PHONY: replay
+replay: .venv-training/.dev ## how few votes are enough: real campaigns voted on again, DATA=folder of the public tables
+	@$(TRAINING)/python -m tests.bench.replay "$(DATA)" --picture docs/img/replay.png
+
 .PHONY: starter
 starter: .venv-training/.web ## train the starter network again from DATA=folder, and print its tables
 	@$(TRAINING)/python -m training starter "$(DATA)" --out inference/models/starter.onnx

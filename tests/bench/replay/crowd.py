@@ -119,7 +119,9 @@ def draw_votes(
 def _usual(campaign: Campaign) -> NDArray[np.float64]:
     """Return the mean fractions of the campaign, (K,): what people say who do not look."""
     with np.errstate(invalid="ignore"):
-        return np.nan_to_num(np.nansum(campaign.fractions, 0) / np.isfinite(campaign.fractions).sum(0))
+        return np.nan_to_num(
+            np.nansum(campaign.fractions, 0) / np.isfinite(campaign.fractions).sum(0)
+        )
 
 
 def _surer(
@@ -146,7 +148,7 @@ def _spam(
 
 
 def _lookers(crowd: Crowd, rng: np.random.Generator, n: int, most: int) -> NDArray[np.int64]:
-    """Return distinct people for each galaxy, (n, most), in the order they come (Gumbel's trick)."""
+    """Return distinct people for each galaxy, (n, most), as they come (Gumbel's trick)."""
     weight = np.log(crowd.activity)
     found = np.empty((n, most), np.int64)
     for place in range(n):

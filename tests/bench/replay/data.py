@@ -95,7 +95,9 @@ def decals(folder: Path, table: str) -> Campaign:
         columns = [f"{question.key}_{answer.key}" for answer in question.answers]
         known[question.index] = question.key != "merging" and set(columns) <= set(lines[0])
         if known[question.index]:
-            counts[:, span_of(question)] = [[float(line[c] or 0) for c in columns] for line in lines]
+            counts[:, span_of(question)] = [
+                [float(line[c] or 0) for c in columns] for line in lines
+            ]
     _take_off_rounding(counts, tree)
     people = counts[:, span_of(tree.questions[0])].sum(1)
     return Campaign(

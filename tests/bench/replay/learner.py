@@ -50,6 +50,7 @@ class Learner:
         self.features = torch.from_numpy(normal.clip(-_FAR, _FAR).astype(np.float32))
         self.folds = np.array([fold_of(name, N_FOLDS) for name in subject_ids])
         self.heads: list[nn.Module] = []
+        self.n_trained = 0
         of_answer = torch.tensor([answer.question for answer in tree.answers])
         self.questions = functional.one_hot(of_answer, tree.n_questions).float()
 
@@ -58,20 +59,22 @@ class Learner:
 
         Those of a galaxy do not depend on its own votes.
         """
-        is_first = not self.heads
+        is_first = not self.n_trained
         alpha = np.empty(votes.shape)
         for fold in range(N_FOLDS):
+            seed = np.random.SeedSequence([self.seed, fold, self.n_trained])
+            torch.manual_seed(int(seed.generate_state(1)[0]))
             if is_first:
-                self.heads.append(self._new_head(fold))
+                self.heads.append(self._new_head())
             taught = np.flatnonzero((self.folds != fold) & (votes.sum(1) > 0))
             epochs = self.settings.epochs if is_first else self.settings.further_epochs
             self._train(self.heads[fold], votes, taught, epochs)
             places = np.flatnonzero(self.folds == fold)
             alpha[places] = self._alpha(self.heads[fold], places)
+        self.n_trained += 1
         return alpha
 
-    def _new_head(self, fold: int) -> nn.Module:
-        torch.manual_seed(self.seed * N_FOLDS + fold)
+    def _new_head(self) -> nn.Module:
         settings = self.settings
         last = nn.Linear(settings.width, self.tree.n_answers)
         nn.init.normal_(last.weight, std=0.01)

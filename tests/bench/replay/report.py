@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from tests.bench.replay.curves import Interval, value_at, votes_to_reach
+from tests.bench.replay.curves import AGREEMENTS, Interval, value_at, votes_to_reach
 from tests.bench.replay.measure import Figures
 from tests.bench.replay.run import (
     ALONE,
@@ -20,7 +20,8 @@ GZX_AGREEMENT = 0.931  # Beck et al. 2018: SWAP with a random forest, at least 8
 NEAR = 0.005  # what counts as the agreement of 40 votes
 _ARMS = (FIXED, SWAP, ALONE, NETWORK)
 _TREE_ARMS = (FIXED, ALONE_TREE, NETWORK_TREE)
-_VOTES = (1.5, 2, 3, 5, 8, 10, 20)
+_VOTES = (2, 3, 5, 8, 10, 20)
+FIXED_VOTES = 40  # fewer where fewer real people were counted
 
 Level = Callable[[Curves], float]
 
@@ -45,15 +46,15 @@ def _wanted(seeds: Sequence[Curves]) -> str:
     for name, words in (("tree_rmse", "shares of all people"), ("asked_rmse", "within questions")):
         ours = Interval.of([value_at(seed[NETWORK_TREE], name, 3) for seed in seeds])
         theirs = Interval.of([value_at(seed[FIXED], name, 10) for seed in seeds])
-        rows.append(
-            f"| whole tree, RMSE of {words} at 3 votes | at most that of 10 fixed votes, "
-            f"{theirs.words(4)} | {ours.words(4)} |"
-        )
+        wanted = f"at most that of 10 fixed votes, {theirs.words(4)}"
+        rows.append(f"| whole tree, RMSE of {words} at 3 votes | {wanted} | {ours.words(4)} |")
     return "\n".join(["| | wanted | measured |", "|---|---|---|", *rows])
 
 
 def _factor_row(words: str, wanted: int, seeds: Sequence[Curves], name: str, level: Level) -> str:
-    factors = [_all_votes(seed) / votes_to_reach(seed[NETWORK], name, level(seed)) for seed in seeds]
+    factors = [
+        _all_votes(seed) / votes_to_reach(seed[NETWORK], name, level(seed)) for seed in seeds
+    ]
     return f"| {words} | {wanted} times fewer than 40 | {Interval.of(factors).words(1)} |"
 
 
@@ -82,28 +83,33 @@ def _fewer(seeds: Sequence[Curves]) -> str:
 
 def _figures(seeds: Sequence[Curves]) -> str:
     """Return agreement and errors at some numbers of votes."""
-    lines = [
-        "| votes a galaxy | agreement, clear | agreement, all | RMSE, first question "
-        "| RMSE, shares of all people | RMSE, within questions |",
-        "|---|---|---|---|---|---|",
-    ]
+    headings = (
+        "votes a galaxy",
+        "agreement, clear",
+        "agreement, all",
+        "RMSE, first question",
+        "RMSE, shares of all people",
+        "RMSE, within questions",
+    )
+    lines = [f"| {' | '.join(headings)} |", "|---" * len(headings) + "|"]
     for arm in _present(dict.fromkeys((*_ARMS, *_TREE_ARMS)), seeds):
-        known = [name for name in _names() if arm != SWAP or "rmse" not in name]
-        for votes in (*_VOTES, 40):
-            if arm == FIXED and votes == 40:
-                cells = [_cell([getattr(seed[arm][-1], name) for seed in seeds]) for name in known]
-            else:
-                cells = [
-                    _cell([value_at(seed[arm], name, votes) for seed in seeds]) for name in known
-                ]
+        for votes in (*_VOTES, *((FIXED_VOTES,) if arm == FIXED else ())):
+            cells = [_cell(seeds, arm, name, votes) for name in _names()]
             if any(cells):
-                cells += [""] * (len(_names()) - len(known))
                 lines.append(f"| {arm}, {votes:g} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _cell(values: Sequence[float]) -> str:
-    return Interval.of(values).words(4) if np.isfinite(values).all() else ""
+def _cell(seeds: Sequence[Curves], arm: str, name: str, votes: float) -> str:
+    """Return a figure's interval; nothing where an arm says nothing of it."""
+    if arm == SWAP and name not in AGREEMENTS:
+        return ""
+    values = [
+        getattr(seed[arm][-1], name) if votes == FIXED_VOTES else value_at(seed[arm], name, votes)
+        for seed in seeds
+    ]
+    digits = 3 if name in AGREEMENTS else 4
+    return Interval.of(values).words(digits) if np.isfinite(values).all() else ""
 
 
 def _names() -> list[str]:

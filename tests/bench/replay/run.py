@@ -1,7 +1,7 @@
 """All arms of all campaigns for one seed."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,18 @@ Curves = dict[str, list[Figures]]
 class Settings:
     """What a replay follows beside its seed."""
 
-    policy: Policy = Policy()
-    head: HeadSettings = HeadSettings()
+    policy: Policy = field(default_factory=Policy)
+    head: HeadSettings = field(default_factory=HeadSettings)
     every: int = 1  # take every n-th galaxy only: a short form
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
         return asdict(self)
+
+
+def taking_part(campaign: Campaign, settings: Settings) -> Campaign:
+    """Return the galaxies of a campaign that these settings take."""
+    return campaign.part(np.arange(0, len(campaign), settings.every))
 
 
 def replay(
@@ -43,17 +48,13 @@ def replay(
     """Return the curve of each arm of each campaign.
 
     Args:
-        features: of the pictures of Galaxy Zoo 2, (N, F), of all galaxies.
+        features: of the pictures of Galaxy Zoo 2 that take part, (N, F).
     """
-    campaign = galaxy_zoo_2(data)
-    kept = np.arange(0, len(campaign), settings.every)
-    found = {
-        campaign.name: _arms(campaign.part(kept), data, seed, settings, features[kept]),
-    }
+    pictured = taking_part(galaxy_zoo_2(data), settings)
+    found = {pictured.name: _arms(pictured, data, seed, settings, features)}
     for table in DECALS:
-        votes_only = decals(data, table)
-        rows = np.arange(0, len(votes_only), settings.every)
-        found[votes_only.name] = _arms(votes_only.part(rows), data, seed, settings, None)
+        voted = taking_part(decals(data, table), settings)
+        found[voted.name] = _arms(voted, data, seed, settings, None)
     return found
 
 

@@ -7,6 +7,7 @@ and again inside a replay.
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -113,7 +114,7 @@ def _polar(size_px: int) -> tuple[Tensor, Tensor]:
 def _rings(size_px: int) -> Tensor:
     """Return weights that average over each ring, (rings, S, S)."""
     radius = _polar(size_px)[0]
-    edges = zip(_RINGS[:-1], _RINGS[1:], strict=True)
+    edges = pairwise(_RINGS)
     inside = torch.stack([((radius >= low) & (radius < high)).float() for low, high in edges])
     return inside / inside.sum((1, 2), keepdim=True).clamp(min=1)
 

@@ -99,7 +99,8 @@ class Site:
     def belief(self, among: NDArray[np.int64] | slice = slice(None)) -> Posterior:
         """Return what is believed of these galaxies."""
         prior = None if self.prior is None else self.prior[among]
-        return posterior(self.tree, self.ballots.tally(self.weight)[among], prior=prior)
+        votes = self.ballots.tally(self.weight, among)
+        return posterior(self.tree, votes, _asked(self.tree, votes), prior=prior)
 
     def snapshot(self) -> Snapshot:
         """Return what is believed now."""
@@ -124,8 +125,8 @@ class Site:
         """
         votes = self.ballots.tally(self.weight)
         alpha = learner.retrain(votes)
-        asked = np.stack([votes[:, span_of(q)].sum(1) for q in self.tree.questions], 1)
-        prior = scaled(alpha, fit_scales(alpha, votes, asked, self.tree), self.tree)
+        scales = fit_scales(alpha, votes, _asked(self.tree, votes), self.tree)
+        prior = scaled(alpha, scales, self.tree)
         for question in self.tree.questions:
             span = span_of(question)
             strength = prior[:, span].sum(1, keepdims=True)
@@ -168,6 +169,11 @@ def by_gain(site: Site, every: float = 0.25) -> Iterator[Snapshot]:
     yield site.snapshot()
 
 
+def _asked(tree: Tree, votes: Floats) -> Floats:
+    """Return who was asked each question, (n, Q); multiple choices are asked of nobody here."""
+    return np.stack([votes[:, span_of(question)].sum(1) for question in tree.questions], 1)
+
+
 def _rule(tree: Tree, enough: float, policy: Policy) -> Rule:
     """Return the rule: the first question is certain, and a person has said so too."""
     first = tree.questions[0].key
@@ -177,7 +183,7 @@ def _rule(tree: Tree, enough: float, policy: Policy) -> Rule:
 
 def _unsure(site: Site, rule: Rule, among: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return which of these galaxies are not retired and have somebody left to look at them."""
-    counts = site.ballots.tally()[among].astype(np.int64)
+    counts = site.ballots.tally(among=among).astype(np.int64)
     given = site.ballots.given[among]
     retired = rule.verdicts(counts, given, posterior=site.belief(among)).retired
     return among[~retired & site.ballots.open[among]]

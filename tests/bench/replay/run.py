@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.bench.replay.crowd import WouldBe, draw_crowd, draw_votes
-from tests.bench.replay.data import DECALS, Campaign, decals, galaxy_zoo_2
+from tests.bench.replay.data import Campaign
 from tests.bench.replay.fixed import fixed
 from tests.bench.replay.learner import HeadSettings, Learner
 from tests.bench.replay.measure import Figures, measured
@@ -43,29 +43,18 @@ def taking_part(campaign: Campaign, settings: Settings) -> Campaign:
 
 
 def replay(
-    data: Path, features: NDArray[np.float32], seed: int, settings: Settings
-) -> dict[str, Curves]:
-    """Return the curve of each arm of each campaign.
-
-    Args:
-        features: of the pictures of Galaxy Zoo 2 that take part, (N, F).
-    """
-    pictured = taking_part(galaxy_zoo_2(data), settings)
-    found = {pictured.name: _arms(pictured, data, seed, settings, features)}
-    for table in DECALS:
-        voted = taking_part(decals(data, table), settings)
-        found[voted.name] = _arms(voted, data, seed, settings, None)
-    return found
-
-
-def _arms(
     campaign: Campaign,
     data: Path,
     seed: int,
     settings: Settings,
-    features: NDArray[np.float32] | None,
+    features: NDArray[np.float32] | None = None,
 ) -> Curves:
-    """Return each arm's curve; the would-be votes are drawn once, before any arm runs."""
+    """Return each arm's curve; the would-be votes are drawn once, before any arm runs.
+
+    Args:
+        data: folder of the public tables.
+        features: of the campaign's pictures, (N, F); without them no arm has a network.
+    """
     rng = np.random.default_rng(seed)
     would_be = draw_votes(campaign, draw_crowd(data, rng), rng)
     curves = {

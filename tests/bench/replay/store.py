@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from inference.formats.atomic import write_text
-from tests.bench.replay.data import Campaign
+from tests.bench.replay.data import DECALS, Campaign, decals, galaxy_zoo_2
 from tests.bench.replay.measure import Figures
-from tests.bench.replay.run import Curves, Settings, replay
+from tests.bench.replay.run import Curves, Settings, replay, taking_part
 from tests.bench.replay.wavelets import wavelet_features
 from training.config import Config
 from training.stamps import stamp_blocks
@@ -33,34 +33,41 @@ def features_of(data: Path, campaign: Campaign, work: Path) -> NDArray[np.float3
     return found
 
 
-def _named(campaign: Campaign) -> str:
-    return hashlib.sha256("\n".join(campaign.subject_ids).encode()).hexdigest()[:12]
-
-
 def replayed(
     data: Path, features: NDArray[np.float32], settings: Settings, work: Path, seed: int
 ) -> dict[str, Curves]:
-    """Return the curves of a seed, read if an earlier run with these settings finished it."""
+    """Return the curves of all campaigns, read where a run with these settings finished them.
+
+    Args:
+        features: of the pictures of Galaxy Zoo 2 that take part, (N, F).
+    """
     torch.set_num_threads(1)  # small products are faster so, and another seed has the other core
-    name = hashlib.sha256(json.dumps(settings.to_json()).encode()).hexdigest()[:12]
-    path = work / f"seed-{seed}-{name}.json"
-    if not path.exists():
-        started = time.monotonic()
-        found = replay(data, features, seed, settings)
-        write_text(path, json.dumps(_plain(found)))
-        print(f"seed {seed}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
-    return _parsed(json.loads(path.read_text()))
+    pictured = taking_part(galaxy_zoo_2(data), settings)
+    voted = [taking_part(decals(data, table), settings) for table in DECALS]
+    found = {}
+    for campaign in (pictured, *voted):
+        path = work / f"{_named(campaign)}-{_hash(json.dumps(settings.to_json()))}-{seed}.json"
+        if not path.exists():
+            started = time.monotonic()
+            seen = features if campaign is pictured else None
+            write_text(path, json.dumps(_plain(replay(campaign, data, seed, settings, seen))))
+            took_s = time.monotonic() - started
+            print(f"{campaign.name}, seed {seed}: {took_s:.0f} s", file=sys.stderr, flush=True)
+        found[campaign.name] = _parsed(json.loads(path.read_text()))
+    return found
 
 
-def _plain(found: dict[str, Curves]) -> dict[str, dict[str, list[dict[str, float]]]]:
-    return {
-        name: {arm: [asdict(point) for point in curve] for arm, curve in curves.items()}
-        for name, curves in found.items()
-    }
+def _plain(curves: Curves) -> dict[str, list[dict[str, float]]]:
+    return {arm: [asdict(point) for point in curve] for arm, curve in curves.items()}
 
 
-def _parsed(values: dict[str, dict[str, list[dict[str, float]]]]) -> dict[str, Curves]:
-    return {
-        name: {arm: [Figures(**point) for point in curve] for arm, curve in curves.items()}
-        for name, curves in values.items()
-    }
+def _parsed(values: dict[str, list[dict[str, float]]]) -> Curves:
+    return {arm: [Figures(**point) for point in curve] for arm, curve in values.items()}
+
+
+def _named(campaign: Campaign) -> str:
+    return _hash("\n".join(campaign.subject_ids))
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

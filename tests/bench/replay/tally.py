@@ -38,19 +38,27 @@ class Ballots:
         """Let the next person look at each wanted galaxy that is open."""
         self.given += wanted & self.open
 
-    def collected(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int8]]:
-        """Return galaxy (M,), volunteer (M,) and answers (M, Q) of the votes given."""
-        n, most = self.would_be.volunteer.shape
-        is_given = np.arange(most) < self.given[:, None]
+    def collected(
+        self, among: NDArray[np.int64] | slice = slice(None)
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int8]]:
+        """Return place among these galaxies (M,), volunteer (M,), answers (M, Q) of votes given."""
+        given = self.given[among]
+        n, most = len(given), int(given.max(initial=0))
+        is_given = np.arange(most) < given[:, None]
         galaxy = np.broadcast_to(np.arange(n)[:, None], (n, most))[is_given]
-        return galaxy, self.would_be.volunteer[is_given], self.would_be.answers[is_given]
+        volunteer = self.would_be.volunteer[among, :most][is_given]
+        return galaxy, volunteer, self.would_be.answers[among, :most][is_given]
 
-    def tally(self, weight: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-        """Return people who gave each answer, (N, K), each person counted by their weight (P,)."""
-        galaxy, volunteer, answers = self.collected()
+    def tally(
+        self,
+        weight: NDArray[np.float64] | None = None,
+        among: NDArray[np.int64] | slice = slice(None),
+    ) -> NDArray[np.float64]:
+        """Return people who gave each answer, (n, K), each person counted by their weight (P,)."""
+        galaxy, volunteer, answers = self.collected(among)
         n_answers = self.would_be.tree.n_answers
         worth = np.ones(len(galaxy)) if weight is None else weight[volunteer]
-        found = np.zeros(len(self.given) * n_answers)
+        found = np.zeros(len(self.given[among]) * n_answers)
         for column in answers.T:
             told = column != SILENT
             place = galaxy[told] * n_answers + column[told]

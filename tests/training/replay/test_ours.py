@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from inference.formats.tree import load_built_in
 from tests.bench.replay.learner import HeadSettings, Learner, vote_loss
 from tests.bench.replay.ours import Policy, Site, by_gain, by_rule
 from tests.bench.replay.run import Settings, _site
@@ -156,3 +157,28 @@ def test_the_quick_loss_is_that_of_the_training_less_its_constant():
     )
 
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+def test_a_tree_with_a_multiple_choice_is_replayed_without_asking_it():
+    tree = load_built_in("galaxy-zoo-decals")
+    rng = np.random.default_rng(0)
+    fractions = np.concatenate(
+        [
+            rng.dirichlet(np.ones(len(question.answers)), 40)
+            if question.is_single
+            else np.full((40, len(question.answers)), np.nan)
+            for question in tree.questions
+        ],
+        axis=1,
+    )
+    campaign = replace(
+        made_up.campaign(40),
+        tree=tree,
+        fractions=fractions,
+        counts=fractions * np.nan,
+        questions=np.tile([question.is_single for question in tree.questions], (40, 1)),
+    )
+    *_, last = by_rule(site(campaign, made_up.votes(campaign), head=None))
+
+    assert last.given.min() >= 1
+    assert np.isfinite(last.shares).all()

@@ -62,7 +62,11 @@ def votes_to_reach(curve: Sequence[Figures], name: str, level: float) -> float:
     return float(votes[at - 1] + share * (votes[at] - votes[at - 1]))
 
 
-def value_at(curve: Sequence[Figures], name: str, votes: float) -> float:
-    """Return a figure at a number of votes a galaxy, by the line; NaN outside the curve."""
-    given = column(curve, "votes")
+def value_at(curve: Sequence[Figures], name: str, votes: float, counted: str = "votes") -> float:
+    """Return a figure at a number of votes a galaxy, by the line; NaN outside the curve.
+
+    Args:
+        counted: the mean that is meant, a field of Figures.
+    """
+    given = column(curve, counted)
     return float(np.interp(votes, given, column(curve, name), left=np.nan, right=np.nan))

@@ -14,27 +14,33 @@ AGREEMENTS = ("clear", "agreement")  # figures of which more is better; of error
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over seeds and its 95 % interval by Student's t; NaN where a seed has no value."""
+    """A mean over seeds and its 95 % interval by Student's t, of the seeds that have a value."""
 
     mean: float
     low: float
     high: float
-    n: int
+    n: int  # seeds with a value
+    n_seeds: int
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Interval":
-        """Return the interval of one value a seed."""
-        mean, n = float(np.mean(values)), len(values)
-        if n < 2 or not np.isfinite(mean):
-            return cls(mean, mean, mean, n)
-        half = float(stats.t.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
-        return cls(mean, mean - half, mean + half, n)
+        """Return the interval of one value a seed, NaN where a seed has none."""
+        known = np.array(values)[np.isfinite(values)]
+        n = len(known)
+        if n < 2:
+            only = float(known[0]) if n else float("nan")
+            return cls(only, only, only, n, len(values))
+        mean = float(known.mean())
+        half = float(stats.t.ppf(0.975, n - 1) * known.std(ddof=1) / np.sqrt(n))
+        return cls(mean, mean - half, mean + half, n, len(values))
 
     def words(self, digits: int) -> str:
-        """Return the mean with the interval in brackets, or that it was not reached."""
-        if not np.isfinite(self.mean):
+        """Return the mean with the interval in brackets, or in how many seeds there is a value."""
+        if not self.n:
             return "not reached"
         mean, low, high = (f"{value:.{digits}f}" for value in (self.mean, self.low, self.high))
+        if self.n < self.n_seeds:
+            return f"in {self.n} of {self.n_seeds} seeds, there {mean}"
         return mean if self.n < 2 else f"{mean} ({low} to {high})"
 
 

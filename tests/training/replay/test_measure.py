@@ -71,4 +71,5 @@ def test_an_error_is_reached_from_above():
 
 def test_an_interval_is_students_and_says_what_no_seed_reached():
     assert Interval.of([1.0, 2.0, 3.0]).words(2) == "2.00 (-0.48 to 4.48)"
-    assert Interval.of([1.0, float("nan")]).words(1) == "not reached"
+    assert Interval.of([4.0, float("nan")]).words(1) == "in 1 of 2 seeds, there 4.0"
+    assert Interval.of([float("nan")] * 2).words(1) == "not reached"

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from tests.bench.replay.curves import Interval, column, value_at
+from tests.bench.replay.measure import Figures
 from tests.bench.replay.run import ALONE, ALONE_TREE, FIXED, NETWORK, NETWORK_TREE, SWAP, Curves
 
 # Amber is what people say, blue what a network helps to say, as on the site's own plots.
@@ -48,7 +49,7 @@ def png(seeds: Sequence[Curves]) -> bytes:
         return file.getvalue()
 
 
-def _draw(axes: Axes, curves: Sequence[list], name: str, arm: str) -> None:
+def _draw(axes: Axes, curves: Sequence[list[Figures]], name: str, arm: str) -> None:
     ends = [column(curve, "votes")[[0, -1]] for curve in curves]
     low, high = max(end[0] for end in ends), min(end[1] for end in ends)
     votes = np.geomspace(low, high, 60).clip(low, high)

@@ -60,7 +60,7 @@ class _Bank:
     def _harmonics(self, light: Tensor) -> Iterator[Tensor]:
         """Yield how uneven the light of a ring is, and how its two arms turn from ring to ring."""
         waves = torch.stack([torch.exp(1j * m * self.azimuth) for m in _HARMONICS])
-        found = _over(light[:, None] * waves, self.rings[0].cfloat())
+        found = _over(light[:, None] * waves, self.rings[0].to(torch.complex64))
         yield torch.log(_LEAST + found.abs())
         two = found[:, _HARMONICS.index(2)]
         turn = two[:, 1:] * two[:, :-1].conj() / (_LEAST + two[:, 1:].abs() ** 2)

@@ -12,6 +12,7 @@ urlpatterns = [
     path(ONE, views.campaign, name="campaign"),
     path(f"{ONE}checklist/", views.checklist_part, name="checklist"),
     path(f"{ONE}progress/", views.progress_part, name="progress"),
+    path(f"{ONE}scoring/retry/", views.retry_scoring, name="retry_scoring"),
     path(f"{ONE}launch/", views.launch, name="launch"),
     path(f"{ONE}pause/", views.pause, name="pause"),
     path(f"{ONE}resume/", views.resume, name="resume"),

@@ -78,19 +78,22 @@ def subjects(count: int, subject_set: SubjectSet | None = None) -> list[Subject]
         slug=f"set-{number}", name=f"Set {number}"
     )
     made = Subject.objects.bulk_create(
-        Subject(
-            subject_set=subject_set,
-            survey_id=f"G{number}-{index}",
-            original_name=f"{index}.png",
-            original_sha256=f"{index:064x}",
-            original_format="png",
-            display_sha256=f"{index:064x}",
-            thumbnail_sha256=f"{index:064x}",
-            stamp_sha256=f"{index:064x}",
-            width_px=424,
-            height_px=424,
-        )
-        for index in range(count)
+        (
+            Subject(
+                subject_set=subject_set,
+                survey_id=f"G{number}-{index}",
+                original_name=f"{index}.png",
+                original_sha256=f"{index:064x}",
+                original_format="png",
+                display_sha256=f"{index:064x}",
+                thumbnail_sha256=f"{index:064x}",
+                stamp_sha256=f"{index:064x}",
+                width_px=424,
+                height_px=424,
+            )
+            for index in range(count)
+        ),
+        batch_size=1000,
     )
     SubjectSet.objects.filter(pk=subject_set.pk).update(version=subject_set.version + 1)
     subject_set.refresh_from_db()

@@ -1,4 +1,4 @@
-"""python -m tests.bench [classify | belief | skill]: tables of medians for docs/benchmarks.md."""
+"""python -m tests.bench NAME: prints tables of medians for docs/benchmarks.md."""
 
 import argparse
 import platform
@@ -11,7 +11,7 @@ def main() -> None:
     """Run the benches that were asked for, each on a database of its own."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "bench", nargs="?", default="classify", choices=["classify", "belief", "skill"]
+        "bench", nargs="?", default="classify", choices=["classify", "belief", "skill", "tallies"]
     )
     parser.add_argument("--seconds", type=float, default=15, help="length of one run")
     parser.add_argument("--large", type=int, default=1_000_000, help="galaxies of the large case")
@@ -28,6 +28,11 @@ def main() -> None:
         print(skill.run())
         return
     with database() as (var, pid):
+        if options.bench == "tallies":
+            from tests.bench import tallies  # noqa: PLC0415
+
+            print(tallies.run(options.large))
+            return
         from tests.bench import classify  # noqa: PLC0415 - after Django is set up
 
         print(classify.run(var, pid, seconds=options.seconds, n_large=options.large))

@@ -208,7 +208,7 @@ def words_of(question: Question, fractions: Sequence[float | None]) -> str:
         return NONE
     if all(share == 1 for share, _ in given):
         return ", ".join(label for _, label in given)
-    return ", ".join(f"{label} {share:.0%}" for share, label in given)
+    return ", ".join(f"{label} {100 * share:.0f} %" for share, label in given)
 
 
 def named(tree: Tree, fractions: Sequence[float | None]) -> dict[str, float]:

@@ -86,12 +86,14 @@ class Agreement:
     """How a volunteer's answers in a campaign compare, for themselves to read.
 
     Attributes:
-        n_gold, n_agreed: galaxies that experts have answered too; those without a difference.
+        n_gold: galaxies that experts have answered too.
+        n_asked, n_agreed: questions of them that both were asked; those without a difference.
         crowd: share of the answers that the next volunteer would give too; None before enough.
     """
 
     workflow: Workflow
     n_gold: int
+    n_asked: int
     n_agreed: int
     crowd: float | None
 
@@ -108,7 +110,7 @@ def agreements(identity: Identity) -> list[Agreement]:
     counts = _with_experts(own)
     workflows = Workflow.objects.in_bulk(crowd.keys() | counts.keys())
     return [
-        Agreement(workflows[pk], *counts.get(pk, (0, 0)), crowd.get(pk))
+        Agreement(workflows[pk], *counts.get(pk, (0, 0, 0)), crowd.get(pk))
         for pk in sorted(workflows, reverse=True)
     ]
 
@@ -131,18 +133,26 @@ _ON_GOLD = """
 """
 
 
-def _with_experts(own: Sequence[int]) -> dict[int, tuple[int, int]]:
-    """Return by campaign how many galaxies experts answered too, and how many of them alike."""
+def _with_experts(own: Sequence[int]) -> dict[int, tuple[int, int, int]]:
+    """Return by campaign the galaxies that experts answered too, their questions, those alike."""
     with connection.cursor() as cursor:
         cursor.execute(_ON_GOLD, [list(own), LATEST])
         pairs = cursor.fetchall()
     rows = Classification.objects.in_bulk([row for row, _ in pairs])
     known = Gold.objects.in_bulk([pk for _, pk in pairs])
-    counts: dict[int, tuple[int, int]] = {}
+    counts: dict[int, tuple[int, int, int]] = {}
     for row_id, gold_id in pairs:
-        row, experts = rows[row_id], known[gold_id]
-        tree = TreeVersion.objects.known(row.tree_id).tree
-        is_alike = not differences(tree, row.path, gold.on_axis(experts, tree).tolist())
-        n_gold, n_agreed = counts.get(row.workflow_id, (0, 0))
-        counts[row.workflow_id] = (n_gold + 1, n_agreed + is_alike)
+        row = rows[row_id]
+        n_asked, n_agreed = _compare(row, known[gold_id])
+        before = counts.get(row.workflow_id, (0, 0, 0))
+        counts[row.workflow_id] = (before[0] + 1, before[1] + n_asked, before[2] + n_agreed)
     return counts
+
+
+def _compare(row: Classification, experts: Gold) -> tuple[int, int]:
+    """Return how many questions both were asked, and of how many there is no difference."""
+    tree = TreeVersion.objects.known(row.tree_id).tree
+    fractions = gold.on_axis(experts, tree).tolist()
+    asked = [tree.questions[index] for index in tree.asked(row.path)]
+    n_asked = sum(expert.is_known(question, fractions) for question in asked)
+    return n_asked, n_asked - len(differences(tree, row.path, fractions))

@@ -163,21 +163,9 @@ def test_fakes_in_the_majority_are_raised_and_fool_no_retirement(flooded):
     raised = set(Suspicion.objects.values_list("volunteer", flat=True))
     assert raised <= set(fakes)
     assert len(raised) >= 0.75 * N_FAKES
-<<<<<<< HEAD
     assert n_retired(unseen) == 0
     assert n_wrong(truth) == 0
     assert n_retired(seen) > 0.8 * len(seen)
-=======
-
-    rows = list(Consensus.objects.filter(workflow=workflow))
-    right = [int(np.argmax(row.weighted)) == truth[row.subject_id] for row in rows]
-    assert all(right)
-    # Without weights the fakes' share of every galaxy's votes is what they are of the crowd.
-    raw = np.mean([row.votes[truth[row.subject_id]] / row.n_classifications for row in rows])
-    weighted = np.mean([row.weighted[truth[row.subject_id]] / sum(row.weighted) for row in rows])
-    assert raw < 0.65
-    assert weighted > 0.8
->>>>>>> site
     assert list(recount.differences(workflow)) == []
 
     owner = make.user()

@@ -1,5 +1,7 @@
 """What experts say, as fractions along the axis: one walk, or shares of several experts."""
 
+from pathlib import Path
+
 import pytest
 
 from inference.formats.tree import Tree, load_built_in
@@ -117,7 +119,7 @@ def test_what_experts_say_reads_as_words():
         ("features", "Bar"),
     ]
     several = expert.said(FORKED, expert.of_shares(FORKED, {0: 0.3, 1: 0.7, 2: 0.4}))
-    assert [line.words for line in several] == ["Features 70%, Smooth 30%", "Ring 40%"]
+    assert [line.words for line in several] == ["Features 70 %, Smooth 30 %", "Ring 40 %"]
     assert expert.said(FORKED, expert.of_path(FORKED, [1]))[1].words == "none of these"
 
 
@@ -133,3 +135,11 @@ def test_words_too_long_are_refused():
     assert expert.check_words("  look left ") == "look left"
     with pytest.raises(GoldUnusable, match="501 characters, and at most 500"):
         expert.check_words("a" * 501)
+
+
+def test_the_example_in_the_documentation_is_a_walk():
+    text = (Path(__file__).parents[3] / "docs" / "formats.md").read_text(encoding="utf-8")
+    example = text.partition("survey_id,answers,words\n")[2].partition("\n")[0]
+    _, answers, words = example.split(",")
+    assert expert.is_known(GZ2.questions[0], expert.of_names(GZ2, answers))
+    assert expert.check_words(words) == words

@@ -234,7 +234,7 @@ def test_my_galaxies_says_how_often_experts_and_crowd_agree(client, campaign, al
     )
 
     html = client.get("/my/").content.decode()
-    assert "Experts have looked at 2 galaxies of yours too; you see 1 as they do." in html
+    assert "2 galaxies of yours too; you agree with them on 1 of 2 questions." in html
     assert "Another volunteer" not in html  # 19 answers say too little
 
     Skill.objects.filter(pk=skill.pk).update(n_answers=20)

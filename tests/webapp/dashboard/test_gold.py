@@ -58,7 +58,7 @@ def test_a_galaxy_is_found_and_its_answers_are_entered(client, campaign):
     saved = client.post(place, sent, follow=True)
     assert saved.redirect_chain == [(address("gold", campaign), 302)]
     html = saved.content.decode()
-    assert "Spiral 70%, Elliptical 30%" in html
+    assert "Spiral 70 %, Elliptical 30 %" in html
     assert "Faint arms." in html
     assert "at first: 50 % of the galaxies shown" in html
 

@@ -10,7 +10,7 @@ NAME = "the order of the apps"
 
 
 def order() -> list[set[str]]:
-    """The apps as pyproject.toml has them, top to bottom; those of a line do not know each other."""
+    """The apps as pyproject.toml has them, a set a line, top to bottom."""
     document = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     contracts = document["tool"]["importlinter"]["contracts"]
     (layers,) = [contract["layers"] for contract in contracts if contract["name"] == NAME]

@@ -83,7 +83,7 @@ def _places(opinions: Opinions, rows: Sequence[Consensus]) -> NDArray[np.int64]:
 
 def _believe(rows: Sequence[Consensus], said: NDArray[np.float64], workflow: Workflow) -> Posterior:
     """Set the priors in memory and judge the galaxies of which the rule now says something else."""
-    has_word = np.isfinite(said).all(axis=1)
+    has_word = [bool(known) for known in np.isfinite(said).all(axis=1)]
     for row, values, is_known in zip(rows, said.tolist(), has_word, strict=True):
         row.prior = values if is_known else None
     known = evidence.belief(rows, workflow.tree.tree)
@@ -157,7 +157,7 @@ def put_keys(
     subject_ids: NDArray[np.int64],
     keys: NDArray[np.floating],
 ) -> None:
-    """Let the open ones of at most `services.CHUNK` galaxies wait in a stream by these keys, (n,)."""
+    """Let the open ones of at most `services.CHUNK` galaxies wait in a stream, by keys (n,)."""
     rows = services.locked(workflow, subject_ids.tolist())
     of = dict(zip(subject_ids.tolist(), keys.tolist(), strict=True))
     _rank(rows, workflow, stream, np.array([of[row.subject_id] for row in rows], np.float64))

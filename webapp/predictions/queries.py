@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 from django.db import connection
@@ -45,7 +46,7 @@ def unscored(
 
     The cost does not grow with the number of galaxies that have been scored.
     """
-    values = {
+    values: dict[str, Any] = {
         "workflow": workflow.pk,
         "tree": workflow.tree_id,
         "model": model.pk,

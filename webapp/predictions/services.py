@@ -1,6 +1,7 @@
 """Writing predictions, and planning who scores what."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from django.db import connection, transaction
@@ -77,8 +78,9 @@ def store_predictions(*, model: ModelVersion, subject_ids: Sequence[int], said: 
     refused = np.array([error is not None for error in said.errors])
     Prediction.objects.bulk_create(
         [
-            Prediction(model=model, subject_id=subject_ids[place], error=said.errors[place])
-            for place in np.flatnonzero(refused)
+            Prediction(model=model, subject_id=subject_id, error=error)
+            for subject_id, error in zip(subject_ids, said.errors, strict=True)
+            if error is not None
         ],
         ignore_conflicts=True,
     )
@@ -107,9 +109,15 @@ _NOTE = """
 def note_pace(*, model: ModelVersion, provider: str, said: Said, per_s: float) -> None:
     """Note where a network runs and how fast, in the transaction that stores what it said."""
     n_refused = sum(error is not None for error in said.errors)
-    values = {"model": model.pk, "provider": provider, "n": len(said), "per_s": per_s}
+    values: dict[str, Any] = {
+        "model": model.pk,
+        "provider": provider,
+        "n": len(said),
+        "per_s": per_s,
+    }
+    values["n_refused"] = n_refused
     with connection.cursor() as cursor:
-        cursor.execute(_NOTE, values | {"n_refused": n_refused})
+        cursor.execute(_NOTE, values)
 
 
 def retry_batches(*, workflow: Workflow) -> int:

@@ -1,6 +1,7 @@
 """Scoring: each galaxy gets its campaign's network's word once, whatever happens meanwhile."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -59,7 +60,7 @@ def test_every_galaxy_gets_what_the_network_itself_says(campaign):
     tasks.score_unscored()
     session = Session.open(model_path(model), gpu="off")
     stamps = [
-        read_stamp(media.source("stamp", row.stamp_sha256), session.card.input)
+        read_stamp(Path(media.source("stamp", row.stamp_sha256)), session.card.input)
         for row in galaxies_of(campaign)
     ]
     expected = session.run(np.array(stamps))[ALPHA]
@@ -191,7 +192,8 @@ def test_what_was_stored_before_a_kill_is_not_predicted_again(campaign, monkeypa
     monkeypatch.setattr(scoring, "AT_ONCE", 4)
     services.plan_batch()
     batch = work.claim_next(Batch)
-    store, stored = scoring._Chunk.store, []
+    store = scoring._Chunk.store
+    stored: list[object] = []
 
     def killed(chunk):
         if len(stored) == 2:

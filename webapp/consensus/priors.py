@@ -83,7 +83,7 @@ def _places(opinions: Opinions, rows: Sequence[Consensus]) -> NDArray[np.int64]:
 
 def _believe(rows: Sequence[Consensus], said: NDArray[np.float64], workflow: Workflow) -> Posterior:
     """Set the priors in memory and judge the galaxies of which the rule now says something else."""
-    has_word = [bool(known) for known in np.isfinite(said).all(axis=1)]
+    has_word: list[bool] = np.isfinite(said.min(axis=1)).tolist()
     for row, values, is_known in zip(rows, said.tolist(), has_word, strict=True):
         row.prior = values if is_known else None
     known = evidence.belief(rows, workflow.tree.tree)

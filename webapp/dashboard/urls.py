@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from webapp.dashboard import edits, gold, insight, lists, networks, people, views
+from webapp.dashboard import edits, gold, insight, lists, networks, people, streams, views
 
 app_name = "dashboard"
 ONE = "campaigns/<slug:slug>/"
@@ -34,6 +34,7 @@ urlpatterns = [
     path(f"{ONE}gold/rate/", gold.gold_rate, name="gold_rate"),
     path(f"{ONE}gold/<int:subject_id>/", gold.gold_answers, name="gold_answers"),
     path(f"{ONE}gold/<int:subject_id>/remove/", gold.remove_gold, name="remove_gold"),
+    path(f"{ONE}streams/", streams.streams, name="streams"),
     path(f"{ONE}people/", people.people, name="people"),
     path(f"{ONE}people/weigh/", people.weigh, name="weigh"),
     path(f"{ONE}people/weighing/", people.weighing, name="weighing"),

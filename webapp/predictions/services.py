@@ -113,9 +113,9 @@ def note_pace(*, model: ModelVersion, provider: str, said: Said, per_s: float) -
         "model": model.pk,
         "provider": provider,
         "n": len(said),
+        "n_refused": n_refused,
         "per_s": per_s,
     }
-    values["n_refused"] = n_refused
     with connection.cursor() as cursor:
         cursor.execute(_NOTE, values)
 

@@ -35,6 +35,12 @@ def campaign():
     return workflow
 
 
+def stamp_of(galaxy: Subject) -> Path:
+    found = media.source("stamp", galaxy.stamp_sha256)
+    assert isinstance(found, Path)
+    return found
+
+
 def galaxies_of(workflow) -> list[Subject]:
     return list(Subject.objects.filter(consensus__workflow=workflow).order_by("pk"))
 
@@ -59,10 +65,7 @@ def test_every_galaxy_gets_what_the_network_itself_says(campaign):
     model = make.promoted(campaign)
     tasks.score_unscored()
     session = Session.open(model_path(model), gpu="off")
-    stamps = [
-        read_stamp(Path(media.source("stamp", row.stamp_sha256)), session.card.input)
-        for row in galaxies_of(campaign)
-    ]
+    stamps = [read_stamp(stamp_of(row), session.card.input) for row in galaxies_of(campaign)]
     expected = session.run(np.array(stamps))[ALPHA]
     assert np.allclose(priors(campaign), expected, rtol=1e-4)
     stored = Prediction.objects.filter(model=model).order_by("subject")

@@ -108,6 +108,12 @@ def link(workflow: Workflow, subject_set: SubjectSet) -> SetLink:
     return made
 
 
+def link_again(workflow: Workflow) -> None:
+    """Admit what has come into a campaign's sets since."""
+    while admit_next_chunk():
+        pass
+
+
 def model(
     *, workflow: Workflow | None = None, tree: TreeVersion | None = None, **fields: Any
 ) -> ModelVersion:

@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "webapp.classifications",
     "webapp.predictions",
     "webapp.dashboard",
+    "webapp.explore",
 ]
 
 MIDDLEWARE = [
@@ -189,6 +190,9 @@ WAKES = {
     "progress": ["webapp.consensus.tasks.measure_progress"],
     "insight": ["webapp.classifications.tasks.measure_insights"],
     "scoring": ["webapp.predictions.tasks.score_unscored"],
+    "spaces": ["webapp.predictions.tasks.refresh_spaces"],
+    "lists": ["webapp.predictions.tasks.list_galaxies"],
+    "maps": ["webapp.predictions.tasks.draw_maps"],
 }
 # A queue and a process of its own: a network takes every core or the GPU, and one is loaded a
 # process. Nothing is forked there, which CUDA does not survive.

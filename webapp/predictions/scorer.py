@@ -40,14 +40,17 @@ class Said:
 _loaded: dict[str, Session] = {}  # one at most, by hash
 
 
-def session_for(model: ModelVersion) -> Session:
+def session_for(model: ModelVersion, *, gpu: str = "") -> Session:
     """Return a network's session, loaded and proved once a process; the one before is freed.
+
+    Args:
+        gpu: "require", "prefer" or "off"; as the settings say if not given.
 
     Raises:
         CannotLoad: the file is lost or damaged, or a GPU is required and there is none.
     """
     if model.sha256 not in _loaded:
-        session = _open(model)
+        session = _open(model, gpu or settings.GPU)
         forget()
         _loaded[model.sha256] = session
         logger.info("%s runs on %s.", model, session.provider)
@@ -66,11 +69,11 @@ def forget() -> None:
     _loaded.clear()
 
 
-def _open(model: ModelVersion) -> Session:
+def _open(model: ModelVersion, gpu: str) -> Session:
     try:
         return Session.open(
             model_path(model),
-            gpu=settings.GPU,
+            gpu=gpu,
             threads=settings.SCORING_THREADS,
             expected_sha256=model.sha256,
         )

@@ -20,7 +20,7 @@ from webapp.common.wake import wake
 from webapp.consensus import priors
 from webapp.consensus.models import Consensus
 from webapp.consensus.services import CHUNK
-from webapp.predictions import queries, scorer, services
+from webapp.predictions import queries, scorer, services, spaces
 from webapp.predictions.models import Batch
 from webapp.predictions.scorer import Said
 from webapp.subjects import media
@@ -45,6 +45,7 @@ def score_all(*, deadline_s: float) -> int:
         n_batches += 1
     if n_batches:
         wake("progress")
+        wake("spaces")
     return n_batches
 
 
@@ -83,6 +84,7 @@ def _put_known(batch: Batch, subject_ids: Sequence[int]) -> None:
     work.rest(batch)
     with transaction.atomic():
         priors.put_priors(workflow=batch.workflow, model=batch.model, opinions=known)
+        spaces.follow(batch.workflow, batch.model, known.subject_ids.tolist())
         work.hold(batch)
         work.report(batch, n_done=batch.n_done + len(known), n_total=batch.n_total)
 

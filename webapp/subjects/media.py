@@ -17,9 +17,11 @@ from django.http import FileResponse, HttpRequest, HttpResponseBase, HttpRespons
 
 from webapp.common.errors import DomainError
 
-KINDS = {"display": "jpg", "thumbnail": "jpg", "stamp": "jpg", "fits": "fits"}
-TYPES = {"jpg": "image/jpeg", "fits": "application/fits"}
-ADDRESS = re.compile(r"(display|thumbnail|fits)/[0-9a-f]{2}/[0-9a-f]{64}\.(jpg|fits)", re.ASCII)
+KINDS = {"display": "jpg", "thumbnail": "jpg", "stamp": "jpg", "fits": "fits", "heat": "png"}
+TYPES = {"jpg": "image/jpeg", "png": "image/png", "fits": "application/fits"}
+ADDRESS = re.compile(
+    r"(display|thumbnail|fits|heat)/[0-9a-f]{2}/[0-9a-f]{64}\.(jpg|png|fits)", re.ASCII
+)
 # Whatever a picture may turn out to contain, a browser runs nothing of it.
 HEADERS = {
     "Cache-Control": "public, max-age=31536000, immutable",

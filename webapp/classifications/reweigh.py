@@ -212,7 +212,8 @@ def _put_skills(workflow: Workflow, people: Sequence[Sequence[int]], skills: ski
 def _matrices(skills: skill.Skills) -> NDArray[np.float32]:
     """Return everybody's confusion matrices, question by question, row by row, (V, numbers)."""
     single = [question.index for question in skills.tree.questions if question.is_single]
-    flat = [skills.confusion(index).reshape(skills.n_volunteers, -1) for index in single]
+    matrices = [skills.confusion(index) for index in single]
+    flat = [found.reshape(len(found), found.shape[1] * found.shape[2]) for found in matrices]
     return np.concatenate(flat, axis=1, dtype=np.float32)
 
 

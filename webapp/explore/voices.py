@@ -5,12 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from inference.belief.gain import gain
 from inference.belief.posterior import Posterior, posterior
 from inference.formats.question import Answer, Question
 from inference.formats.tree import Tree
 from webapp.consensus.models import Consensus
+
+TAIL = 0.05  # on either side of an interval
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,11 @@ class Asked:
     reached: float
     lines: Sequence[Line]
 
+    @property
+    def reached_percent(self) -> float:
+        """The share of volunteers who are asked it in percent."""
+        return 100 * self.reached
+
 
 @dataclass(frozen=True)
 class Known:
@@ -82,7 +90,6 @@ def known(row: Consensus, tree: Tree) -> Known:
     """Return what is known of a galaxy whose tally is along this tree."""
     votes, asked = np.array([row.weighted]), np.array([row.weighted_asked])
     prior = None if row.prior is None else np.array([row.prior])
-    people = _spoken(posterior(tree, votes, asked))
     machine = _spoken(posterior(tree, 0 * votes, 0 * asked, prior=prior))
     both = posterior(tree, votes, asked, prior=prior)
     belief, reached = _spoken(both), both.reached()[0]
@@ -90,13 +97,11 @@ def known(row: Consensus, tree: Tree) -> Known:
     def line(answer: Answer) -> Line:
         index = answer.index
         n_asked = row.weighted_asked[answer.question]
-        said = people[index]
-        share = row.weighted[index] / n_asked if n_asked else 0.0
         return Line(
             answer=answer,
             name=tree.name(answer),
             n_votes=row.votes[index],
-            people=Voice(share, said.low, said.high) if n_asked else None,
+            people=of_people(row.weighted[index], n_asked) if n_asked else None,
             machine=machine[index] if prior is not None else None,
             belief=belief[index],
         )
@@ -113,8 +118,18 @@ def known(row: Consensus, tree: Tree) -> Known:
     return Known(questions, float(gain(both)[0]))
 
 
+def of_people(votes: float, asked: float) -> Voice:
+    """Return a share of people with its interval, which always holds the share itself.
+
+    Equal-tailed after Jeffreys' prior, and 0 or 1 at the ends (Brown, Cai and DasGupta 2001).
+    """
+    low, high = special.betaincinv(votes + 0.5, asked - votes + 0.5, [TAIL, 1 - TAIL])
+    low = 0.0 if votes <= 0 else low
+    return Voice(votes / asked, float(low), 1.0 if votes >= asked else float(high))
+
+
 def _spoken(said: Posterior) -> list[Voice]:
-    low, high = said.interval(0.9)
+    low, high = said.interval(1 - 2 * TAIL)
     return [Voice(*map(float, values)) for values in _columns(said.mean, low, high)]
 
 

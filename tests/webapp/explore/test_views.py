@@ -151,6 +151,13 @@ def test_a_draft_of_others_is_not_found(client, scientist):
     assert client.get(page_of(live, first_of(draft))).status_code == 404
 
 
+def test_a_share_of_people_lies_in_its_own_interval():
+    for votes in (0, 1, 5):
+        voice = voices.of_people(votes, 5)
+        assert voice.low <= voice.fraction == votes / 5 <= voice.high
+    assert voices.of_people(0, 5).high == pytest.approx(0.306, abs=0.001)
+
+
 def test_voices_of_people_and_model_make_the_belief():
     workflow = make.workflow(n_subjects=1)
     row = workflow.consensus.get()

@@ -14,7 +14,8 @@ from inference.vision.preprocess import read_stamp
 from inference.vision.session import ALPHA, Session
 from tests import make
 from webapp.classifications import recount
-from webapp.common import drain, work
+from webapp.classifications.following import follow_tree
+from webapp.common import drain, wake, work
 from webapp.consensus.measuring import measure_progress
 from webapp.consensus.models import Consensus, Progress, Queue, Retirement
 from webapp.predictions import queries, scorer, scoring, services, tasks
@@ -23,6 +24,7 @@ from webapp.registry.promotion import promote_model, roll_back
 from webapp.registry.services import model_path
 from webapp.subjects import media
 from webapp.subjects.models import Subject
+from webapp.workflows.services import change_tree
 
 pytestmark = pytest.mark.django_db
 
@@ -350,3 +352,42 @@ def test_planning_does_not_read_what_is_scored(campaign):
     with CaptureQueriesContext(connection) as said:
         assert services.plan_batch() is None
     assert len(said) < 12
+
+
+def sent_by(action, monkeypatch, capture) -> list[str]:
+    """The tasks that are called when what somebody does has been committed."""
+    calls: list[str] = []
+    monkeypatch.setattr(wake, "_send", calls.append)
+    with capture(execute=True):
+        action()
+    return calls
+
+
+def test_admission_and_promotion_wake_the_scorer(
+    campaign, monkeypatch, django_capture_on_commit_callbacks
+):
+    task = "webapp.predictions.tasks.score_unscored"
+    capture = django_capture_on_commit_callbacks
+    assert task in sent_by(lambda: make.promoted(campaign), monkeypatch, capture)
+    make.subjects(1, campaign.subject_sets.get())
+    assert task in sent_by(lambda: make.link_again(campaign), monkeypatch, capture)
+
+
+def test_another_axis_takes_the_priors_away_and_scoring_brings_them_back(campaign):
+    model = make.promoted(campaign)
+    tasks.score_unscored()
+    before = np.array(priors(campaign))
+    turned = json.loads(campaign.tree.document)
+    turned["questions"][0]["answers"].reverse()
+    alice, was = make.user(), campaign.tree
+    change_tree(
+        workflow=campaign, tree=make.tree_version(Tree.parse(turned)), by=alice, confirmed=was
+    )
+    campaign.refresh_from_db()
+    assert services.plan_batch() is None  # they wait to follow the tree first
+    follow_tree(campaign)
+    assert priors(campaign) == [None] * 12
+    assert streams(campaign) == {"random": 12, "gain": 12}
+    tasks.score_unscored()
+    assert np.allclose(priors(campaign), before[:, ::-1], rtol=1e-6)
+    assert Prediction.objects.filter(model=model).count() == 12

@@ -29,8 +29,8 @@ def slowly(said):
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: drain.ask())
-    services.BATCH, scoring.CHUNK = int(sys.argv[1]), int(sys.argv[2])
-    scoring.AT_ONCE = scoring.CHUNK
+    services.BATCH, chunk = int(sys.argv[1]), int(sys.argv[2])
+    vars(scoring).update(CHUNK=chunk, AT_ONCE=chunk)
     scorer.said = slowly(scorer.said)
     print("ready", flush=True)
     while not drain.is_asked():

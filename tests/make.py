@@ -108,6 +108,12 @@ def link(workflow: Workflow, subject_set: SubjectSet) -> SetLink:
     return made
 
 
+def link_again(workflow: Workflow) -> None:
+    """Admit what has come into a campaign's sets since."""
+    while admit_next_chunk():
+        pass
+
+
 def model(
     *, workflow: Workflow | None = None, tree: TreeVersion | None = None, **fields: Any
 ) -> ModelVersion:
@@ -135,6 +141,56 @@ def model(
     if workflow:
         made.workflows.add(workflow)
     return made
+
+
+def network(
+    *, workflow: Workflow | None = None, tree: Tree | None = None, **options: Any
+) -> ModelVersion:
+    """A registered model whose file is a tiny network; see tests.inference.models."""
+    import tempfile  # noqa: PLC0415
+    from pathlib import Path  # noqa: PLC0415
+
+    from tests.inference.models import tiny_model  # noqa: PLC0415
+
+    row = workflow.tree if workflow and tree is None else tree_version(tree)
+    options.setdefault("seed", next(_numbers))
+    with tempfile.TemporaryDirectory() as folder:
+        content = tiny_model(Path(folder), tree=row.tree, **options).read_bytes()
+    files.store(content)
+    sha256 = hashlib.sha256(content).hexdigest()
+    return model(workflow=workflow, tree=row, sha256=sha256, size_bytes=len(content))
+
+
+def promoted(workflow: Workflow, **options: Any) -> ModelVersion:
+    """A tiny network that a campaign uses from now on."""
+    from webapp.registry.promotion import promote_model  # noqa: PLC0415
+
+    made = network(workflow=workflow, **options)
+    promote_model(workflow=workflow, model=made, why="a test", by=None)
+    return made
+
+
+def stamped(made: list[Subject], side_px: int = 32) -> list[Subject]:
+    """The same galaxies, with a stamp on disk each, from dark to bright."""
+    for number, subject in enumerate(made):
+        content = shade(255 * number // max(1, len(made) - 1), number, side_px)
+        subject.stamp_sha256 = media.store_public("stamp", content)
+    Subject.objects.bulk_update(made, ["stamp_sha256"])
+    return made
+
+
+def shade(brightness: int, number: int = 0, side_px: int = 32) -> bytes:
+    """A JPEG of one brightness, 0 to 255, with a noise of its own."""
+    from io import BytesIO  # noqa: PLC0415
+
+    import numpy as np  # noqa: PLC0415
+    from PIL import Image  # noqa: PLC0415
+
+    noise = np.random.default_rng(number).normal(0, 8, (side_px, side_px, 3))
+    buffer = BytesIO()
+    pixels = (brightness + noise).clip(0, 255).astype(np.uint8)
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=95, subsampling=0)
+    return buffer.getvalue()
 
 
 def user(name: str = "alice", role: Role = Role.VOLUNTEER) -> User:

@@ -45,7 +45,9 @@ INSTALLED_APPS = [
     "webapp.subjects",
     "webapp.consensus",
     "webapp.classifications",
+    "webapp.predictions",
     "webapp.dashboard",
+    "webapp.explore",
 ]
 
 MIDDLEWARE = [
@@ -187,7 +189,17 @@ WAKES = {
     "exclusion": ["webapp.classifications.tasks.apply_exclusions"],
     "progress": ["webapp.consensus.tasks.measure_progress"],
     "insight": ["webapp.classifications.tasks.measure_insights"],
+    "scoring": ["webapp.predictions.tasks.score_unscored"],
+    "spaces": ["webapp.predictions.tasks.refresh_spaces"],
+    "lists": ["webapp.predictions.tasks.list_galaxies"],
+    "maps": ["webapp.predictions.tasks.draw_maps"],
 }
+# A queue and a process of its own: a network takes every core or the GPU, and one is loaded a
+# process. Nothing is forked there, which CUDA does not survive.
+SCORING_QUEUE = "scoring"
+CELERY_TASK_ROUTES = {"webapp.predictions.tasks.score_unscored": {"queue": SCORING_QUEUE}}
+GPU = env_choice("GPU", "prefer", ("prefer", "require", "off"))
+SCORING_THREADS = env_int("SCORING_THREADS", "0", at_least=0)  # 0: all cores
 CELERY_BEAT_SCHEDULE = {
     task: {"task": task, "schedule": BEAT_EVERY_S, "options": {"expires": BEAT_EVERY_S}}
     for tasks in WAKES.values()

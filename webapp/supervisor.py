@@ -297,9 +297,16 @@ def site_children(logs: Path, port: int) -> list[Child]:
         *(*celery, "worker", "--concurrency", str(worker_processes), "--loglevel", "INFO"),
         *("--without-gossip", "--without-mingle", "--without-heartbeat"),
     ]
+    # One thing at a time and no forks, as a GPU wants it; on a processor it gives way to the web.
+    scorer = [
+        *("nice", "-n", "5", *celery, "worker", "--queues", "scoring", "--pool", "solo"),
+        *("--hostname", "scorer@%h", "--loglevel", "INFO"),
+        *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+    ]
     return [
         Child("web", web, logs / "web.log"),
         Child("worker", worker, logs / "worker.log"),
+        Child("scorer", scorer, logs / "scorer.log"),
         Child("beat", [*celery, "beat", "--loglevel", "INFO"], logs / "beat.log"),
     ]
 

@@ -13,6 +13,7 @@ urlpatterns = [
     path("", include("webapp.classifications.urls")),
     path("", include("webapp.accounts.urls")),
     path("manage/", include("webapp.dashboard.urls")),
+    path("", include("webapp.explore.urls")),
     path("sets/", include("webapp.subjects.urls")),
     path("theme/", views.theme, name="theme"),
     path("accounts/", include("allauth.account.urls")),

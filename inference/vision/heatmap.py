@@ -57,6 +57,17 @@ def render(stamp: NDArray[np.uint8], explanation: Explanation) -> bytes:
     return buffer.getvalue()
 
 
+def overlay(stamp: NDArray[np.uint8], heat: NDArray[np.float32], side_px: int) -> bytes:
+    """Return a PNG of the galaxy under its heat.
+
+    Args:
+        stamp: uint8 (S, S, 3); heat: (S, S) in [0, 1].
+    """
+    buffer = BytesIO()
+    _heated(_enlarged(stamp, side_px), heat).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def colors_of(heat: NDArray[np.floating]) -> NDArray[np.uint8]:
     """Return the color of each value in [0, 1], uint8 (..., 3)."""
     places = np.linspace(0, 1, len(_COLORS))
@@ -87,15 +98,21 @@ def _verdict_block(explanation: Explanation, width: int) -> Image.Image:
 def _panels(
     stamp: NDArray[np.uint8], heat: NDArray[np.float32], panel_px: int, width: int
 ) -> Image.Image:
-    size = (panel_px, panel_px)
-    galaxy = Image.fromarray(stamp).resize(size, Image.Resampling.LANCZOS)
-    enlarged = np.asarray(Image.fromarray(heat).resize(size, Image.Resampling.BILINEAR))
-    heated = Image.blend(galaxy, Image.fromarray(colors_of(enlarged)), _OPACITY)
+    galaxy = _enlarged(stamp, panel_px)
     block = Image.new("RGB", (width, panel_px + 2 * _GAP_PX), _PAPER)
     block.paste(galaxy, (_GAP_PX, _GAP_PX))
-    block.paste(heated, (2 * _GAP_PX + panel_px, _GAP_PX))
+    block.paste(_heated(galaxy, heat), (2 * _GAP_PX + panel_px, _GAP_PX))
     _draw_bar(block, left=3 * _GAP_PX + 2 * panel_px, height=panel_px)
     return block
+
+
+def _enlarged(stamp: NDArray[np.uint8], side_px: int) -> Image.Image:
+    return Image.fromarray(stamp).resize((side_px, side_px), Image.Resampling.LANCZOS)
+
+
+def _heated(galaxy: Image.Image, heat: NDArray[np.float32]) -> Image.Image:
+    enlarged = np.asarray(Image.fromarray(heat).resize(galaxy.size, Image.Resampling.BILINEAR))
+    return Image.blend(galaxy, Image.fromarray(colors_of(enlarged)), _OPACITY)
 
 
 def _draw_bar(block: Image.Image, *, left: int, height: int) -> None:

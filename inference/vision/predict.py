@@ -7,7 +7,7 @@ says why.
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ def predict(
     outputs: Sequence[str] = SCORING,
     decode_threads: int = 0,
     batch_size: int = 128,
-) -> Iterator[Scored]:
+) -> Generator[Scored, None, None]:
     """Yield what a network says of pictures, a batch at a time.
 
     Args:

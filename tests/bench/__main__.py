@@ -6,15 +6,22 @@ from pathlib import Path
 
 from tests.bench.site import database
 
+BENCHES = ["classify", "belief", "skill", "tallies", "scoring"]
+
 
 def main() -> None:
     """Run the benches that were asked for, each on a database of its own."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "bench", nargs="?", default="classify", choices=["classify", "belief", "skill", "tallies"]
+        "bench",
+        nargs="?",
+        default="classify",
+        choices=["classify", "belief", "skill", "tallies", "scoring"],
     )
     parser.add_argument("--seconds", type=float, default=15, help="length of one run")
     parser.add_argument("--large", type=int, default=1_000_000, help="galaxies of the large case")
+    parser.add_argument("--pictures", type=int, default=10_000, help="that are scored in a run")
+    parser.add_argument("--gpu", default="prefer", choices=["prefer", "require", "off"])
     options = parser.parse_args()
     print(machine())
     if options.bench == "belief":  # needs no site
@@ -32,6 +39,11 @@ def main() -> None:
             from tests.bench import tallies  # noqa: PLC0415
 
             print(tallies.run(options.large))
+            return
+        if options.bench == "scoring":
+            from tests.bench import scoring  # noqa: PLC0415
+
+            print(scoring.run(options.pictures, options.large, gpu=options.gpu))
             return
         from tests.bench import classify  # noqa: PLC0415 - after Django is set up
 

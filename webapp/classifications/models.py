@@ -12,6 +12,7 @@ from webapp.accounts.models import User, Volunteer
 from webapp.common.fields import RealField
 from webapp.common.models import BackgroundWork
 from webapp.consensus.models import Stream
+from webapp.registry.models import ModelVersion
 from webapp.subjects.models import Subject
 from webapp.workflows.models import TreeVersion, Workflow
 
@@ -33,6 +34,14 @@ class Classification(models.Model):
     path = ArrayField(models.SmallIntegerField(), help_text="Indices on the tree's answer axis.")
     stream = models.CharField(max_length=10, choices=Stream.choices, help_text="Why it was shown.")
     score = models.FloatField(null=True, help_text="Its sort key in the stream at that moment.")
+    model = models.ForeignKey(
+        ModelVersion,
+        models.PROTECT,
+        related_name="+",
+        null=True,
+        db_index=False,
+        help_text="The campaign's active model at that moment.",
+    )
     is_test = models.BooleanField(default=False, help_text="Given before the campaign's launch.")
     supersedes = models.OneToOneField(
         "self", models.PROTECT, null=True, blank=True, related_name="superseded_by"
@@ -225,6 +234,14 @@ class Handout(models.Model):
     )
     stream = models.CharField(max_length=10, choices=Stream.choices)
     score = models.FloatField(null=True)
+    model = models.ForeignKey(
+        ModelVersion,
+        models.CASCADE,
+        related_name="+",
+        null=True,
+        db_index=False,
+        db_constraint=False,
+    )
     shown_at = models.DateTimeField(db_default=Now())
 
     class Meta:

@@ -21,6 +21,7 @@ from webapp.subjects.models import Subject
 from webapp.workflows import gold_rate
 from webapp.workflows.models import Status, Workflow
 
+RANKED = (Stream.GAIN, Stream.IGNORANCE, Stream.UNUSUAL)  # streams in order, not at random
 WINDOW = 64  # rows of the queue that one look may skip
 MOSAIC = 36  # galaxies at the head of a campaign's page
 
@@ -164,7 +165,7 @@ def _looks(stream: Stream, start: object) -> list[tuple[str, dict[str, object]]]
     that is better than one that has been answered.
     """
     first: dict[Stream, list[tuple[str, dict[str, object]]]] = {
-        Stream.GAIN: [(_BEST, {"stream": stream})],
+        **{ranked: [(_BEST, {"stream": ranked})] for ranked in RANKED},
         Stream.GOLD: [(_LOOK, {"stream": stream, "from": at}) for at in (start, 0.0)],
     }
     at_random: dict[str, object] = {"stream": Stream.RANDOM}

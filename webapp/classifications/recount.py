@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from webapp.consensus import services as consensus
 from webapp.consensus import tally
-from webapp.consensus.models import Consensus
+from webapp.consensus.models import RANKED_BY_NETWORK, Consensus
 from webapp.workflows.models import TreeVersion, Workflow
 
 
@@ -159,8 +159,9 @@ def _of_queue(workflow: Workflow, rows: Sequence[Consensus]) -> list[Difference]
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT subject_id, array_agg(stream ORDER BY stream) FROM consensus_queue "
-            "WHERE workflow_id = %s AND subject_id = ANY(%s) GROUP BY subject_id",
-            [workflow.pk, [row.subject_id for row in rows]],
+            "WHERE workflow_id = %s AND subject_id = ANY(%s) AND stream <> ALL(%s) "
+            "GROUP BY subject_id",
+            [workflow.pk, [row.subject_id for row in rows], list(RANKED_BY_NETWORK)],
         )
         waiting = dict(cursor.fetchall())
     return [

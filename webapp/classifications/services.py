@@ -100,6 +100,7 @@ def record_classification(
             path=list(path),
             stream=shown.stream,
             score=shown.score,
+            model_id=shown.model_id,
             is_test=workflow.status == Status.DRAFT,
             shown_at=shown.shown_at,
             client_started_at=client_started_at,
@@ -178,9 +179,9 @@ class _Inserted(NamedTuple):
 _INSERT = """
     WITH stored AS (
         INSERT INTO classifications_classification (
-            uuid, workflow_id, subject_id, volunteer_id, tree_id, path, stream, score, is_test,
-            shown_at, client_started_at, client_finished_at)
-        SELECT %s::uuid, %s, %s, %s, %s, %s::smallint[], %s, %s::float8, %s, %s,
+            uuid, workflow_id, subject_id, volunteer_id, tree_id, path, stream, score, model_id,
+            is_test, shown_at, client_started_at, client_finished_at)
+        SELECT %s::uuid, %s, %s, %s, %s, %s::smallint[], %s, %s::float8, %s::bigint, %s, %s,
                %s::timestamptz, %s::timestamptz
         WHERE NOT EXISTS (
             SELECT FROM (
@@ -227,6 +228,7 @@ def _insert(row: Classification, own: Sequence[Volunteer], state: State) -> _Ins
                 row.path,
                 row.stream,
                 row.score,
+                row.model_id,
                 row.is_test,
                 row.shown_at,
                 row.client_started_at,
@@ -284,11 +286,12 @@ def _count(row: Classification, tally: Consensus, weight: float) -> None:
 # One round trip: the answered handout goes, the new one comes, and its galaxy is read.
 _HAND_OUT = """
     WITH gone AS (DELETE FROM classifications_handout WHERE uuid = %s AND holder = %s),
+    active AS (SELECT model_id FROM registry_activemodel WHERE workflow_id = %s),
     made AS (
         INSERT INTO classifications_handout (
-            uuid, holder, workflow_id, subject_id, tree_id, stream, score, shown_at)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s))
-    SELECT * FROM subjects_subject WHERE id = %s
+            uuid, holder, workflow_id, subject_id, tree_id, stream, score, shown_at, model_id)
+        SELECT %s, %s, %s, %s, %s, %s, %s, %s, (SELECT model_id FROM active))
+    SELECT *, (SELECT model_id FROM active) AS active_model_id FROM subjects_subject WHERE id = %s
 """
 
 
@@ -324,10 +327,11 @@ def hand_out(
     (made.subject,) = Subject.objects.raw(
         _HAND_OUT,
         [
-            answered, made.holder, made.uuid, made.holder, made.workflow_id, made.subject_id,
-            made.tree_id, made.stream, made.score, made.shown_at, made.subject_id,
+            answered, made.holder, made.workflow_id, made.uuid, made.holder, made.workflow_id,
+            made.subject_id, made.tree_id, made.stream, made.score, made.shown_at, made.subject_id,
         ],
     )  # fmt: skip
+    made.model_id = vars(made.subject)["active_model_id"]
     return made, pick.repeat
 
 

@@ -45,6 +45,7 @@ class Shown:
     stream: str
     score: float | None
     shown_at: datetime
+    model_id: int | None = None
 
     @classmethod
     def of(cls, handout: Handout) -> "Shown":
@@ -58,6 +59,7 @@ class Shown:
             stream=handout.stream,
             score=handout.score,
             shown_at=handout.shown_at,
+            model_id=handout.model_id,
         )
 
     def sign(self) -> str:
@@ -68,7 +70,7 @@ class Shown:
             self.workflow_id,
             self.subject_id,
             self.tree_id,
-            _mask_reason(self.handout, self.stream, self.score),
+            _mask_reason(self.handout, self.stream, self.score, self.model_id),
             self.shown_at.timestamp(),
         ]
         return signing.dumps(parts, salt=SALT)
@@ -84,7 +86,7 @@ class Shown:
             handout, holder, workflow, subject, tree, reason, shown_at = signing.loads(
                 text, salt=SALT
             )
-            stream, score = _reason(uuid.UUID(handout), reason)
+            stream, score, model_id = _reason(uuid.UUID(handout), reason)
         except (signing.BadSignature, ValueError, UnicodeError):
             raise NotOurs(NOT_OURS) from None
         return cls(
@@ -96,22 +98,28 @@ class Shown:
             stream,
             score,
             datetime.fromtimestamp(shown_at, tz=UTC),
+            model_id,
         )
 
 
-def _mask_reason(handout: uuid.UUID, stream: str, score: float | None) -> str:
+def _mask_reason(handout: uuid.UUID, stream: str, score: float | None, model_id: int | None) -> str:
     """Return why it was shown as text of one length, in which nobody else can read."""
-    plain = f"{stream} {'' if score is None else repr(score)}".ljust(_REASON_BYTES).encode()
+    words = f"{stream} {'' if score is None else repr(score)} {model_id or ''}"
+    plain = words.ljust(_REASON_BYTES).encode()
     return base64.urlsafe_b64encode(_mixed(plain, handout, settings.SECRET_KEY)).decode()
 
 
-def _reason(handout: uuid.UUID, masked: str) -> tuple[str, float | None]:
-    """Return what `_mask_reason` hid; the page may be of a time before the key was changed."""
+def _reason(handout: uuid.UUID, masked: str) -> tuple[str, float | None, int | None]:
+    """Return what `_mask_reason` hid; the page may be of a time before the key was changed.
+
+    Pages of a time before there were models say nothing of one.
+    """
     for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
         plain = _mixed(base64.urlsafe_b64decode(masked), handout, key)
-        stream, _, score = plain.decode("ascii", "replace").rstrip().partition(" ")
+        stream, _, rest = plain.decode("ascii", "replace").rstrip().partition(" ")
         if stream in Stream.values:
-            return stream, float(score) if score else None
+            score, _, model_id = rest.partition(" ")
+            return stream, float(score) if score else None, int(model_id) if model_id else None
     raise NotOurs(NOT_OURS)
 
 

@@ -7,6 +7,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from webapp.common.wake import wake
 from webapp.consensus import evidence, services
 from webapp.consensus.models import Consensus, Queue, RetiredReason
 from webapp.subjects.models import SetLink
@@ -81,6 +82,8 @@ def _admit(link: SetLink) -> int:
         )
         n_admitted, last = cursor.fetchone()
     link.admitted_subject_id = last or link.admitted_subject_id
+    if n_admitted:
+        wake("scoring")
     return int(n_admitted)
 
 

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from webapp.common.fields import RealField
+from webapp.registry.models import ModelVersion
 from webapp.subjects.models import Subject
 from webapp.workflows.models import TreeVersion, Workflow
 
@@ -16,7 +17,13 @@ class Stream(models.TextChoices):
 
     RANDOM = "random", "at random"
     GAIN = "gain", "the next vote tells most"
+    IGNORANCE = "ignorance", "the network knows least"
+    UNUSUAL = "unusual", "it looks like few others"
     GOLD = "gold", "experts have answered it"
+
+
+# What a network says of a galaxy is its key there; without a prediction it does not wait in them.
+RANKED_BY_NETWORK = (Stream.IGNORANCE, Stream.UNUSUAL)
 
 
 class RetiredReason(models.TextChoices):
@@ -47,7 +54,16 @@ class Consensus(models.Model):
     weighted = ArrayField(RealField(), help_text="real[K]: the votes, by weight.")
     weighted_asked = ArrayField(RealField(), help_text="real[Q]: the people asked, by weight.")
     prior = ArrayField(
-        RealField(), null=True, blank=True, help_text="real[K]; null: no network has seen it."
+        RealField(), null=True, blank=True, help_text="real[K]; null: no network says anything."
+    )
+    prior_model = models.ForeignKey(
+        ModelVersion,
+        models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        db_index=False,
+        help_text="Whose word the prior is. Not the active model: the galaxy waits to be scored.",
     )
     is_gold = models.BooleanField(
         default=False, db_default=False, help_text="Experts have answered it."
@@ -60,6 +76,12 @@ class Consensus(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["workflow", "subject"], name="consensus_once")
+        ]
+        # No vote changes these, so it stays an update in place; a retirement is one in forty.
+        indexes = [
+            models.Index(
+                fields=["workflow", "prior_model", "retired_at", "subject"], name="consensus_scored"
+            )
         ]
         verbose_name_plural = "consensus"
 
@@ -132,6 +154,8 @@ class Progress(models.Model):
     n_classifications = models.BigIntegerField(default=0)
     n_counted = models.BigIntegerField(default=0, help_text="Classifications toward retirement.")
     n_needed = models.BigIntegerField(default=0)
+    n_scorable = models.IntegerField(default=0, help_text="Galaxies that a network can look at.")
+    n_scored = models.IntegerField(default=0, help_text="Those that the active model has seen.")
     measured_at = models.DateTimeField(db_default=Now())
     took_s = models.FloatField(
         default=0.0, help_text="How long summing took; it is rationed by it."

@@ -5,11 +5,9 @@ Whoever judges or moves tallies reads the campaign after having locked them: its
 may have changed while the lock was waited for.
 """
 
-import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -20,16 +18,15 @@ from inference.formats.tree import Tree
 from webapp.common.errors import NotFound
 from webapp.consensus import evidence, tally
 from webapp.consensus.models import (
-    PROGRESS_RATION,
+    RANKED_BY_NETWORK,
     Consensus,
     Flag,
-    Progress,
     Queue,
     RetiredReason,
     Retirement,
     Stream,
 )
-from webapp.workflows.models import Workflow
+from webapp.workflows.models import TreeVersion, Workflow
 
 CHUNK = 500  # rows that one transaction may lock
 
@@ -141,6 +138,7 @@ def put_tallies(*, workflow: Workflow, tallies: Sequence[Consensus], why: str = 
     """
     if not tallies:
         return Judged()
+    _drop_priors([row for row in tallies if _has_other_axis(row, workflow)])
     for row in tallies:
         row.tree_id = workflow.tree_id
     known = evidence.belief(tallies, workflow.tree.tree)
@@ -151,6 +149,27 @@ def put_tallies(*, workflow: Workflow, tallies: Sequence[Consensus], why: str = 
         _save(row, gain, is_new_retirement=bool(change.n_retired))
         judged += change
     return judged
+
+
+def _has_other_axis(row: Consensus, workflow: Workflow) -> bool:
+    """Say whether a tally moves to another axis now, so that its prior means something else."""
+    if row.tree_id == workflow.tree_id:
+        return False
+    return not workflow.tree.tree.same_structure(TreeVersion.objects.known(row.tree_id).tree)
+
+
+def _drop_priors(rows: Sequence[Consensus]) -> None:
+    """Take the priors from locked tallies; they wait to be scored then."""
+    if not rows:
+        return
+    Consensus.objects.filter(pk__in=[row.pk for row in rows]).update(prior=None, prior_model=None)
+    Queue.objects.filter(
+        workflow_id=rows[0].workflow_id,
+        subject_id__in=[row.subject_id for row in rows],
+        stream__in=RANKED_BY_NETWORK,
+    ).delete()
+    for row in rows:
+        row.prior, row.prior_model_id = None, None
 
 
 def _verdicts(rows: Sequence[Consensus], rule: Rule, known: Posterior) -> Iterator[Verdict]:
@@ -176,7 +195,8 @@ def _judge(row: Consensus, verdict: Verdict, why: str) -> Judged:
             words=words[:200],
             n_classifications=row.n_classifications,
         )
-        _enqueue([row.subject_id], row.workflow_id)
+        _wait_again([row.subject_id], row.workflow_id)
+        row.prior_model_id = None
         return Judged(n_reopened=1)
     return Judged()
 
@@ -243,10 +263,23 @@ _ENQUEUE = """
 
 
 def streams_of(row: Consensus) -> list[str]:
-    """Return the streams in which a galaxy waits to be shown, in the order of their names."""
+    """Return the streams in which a galaxy waits to be shown, in the order of their names.
+
+    Those that a network ranks come and go with its predictions, so they are not among these.
+    """
     if row.retired_at:
         return []
     return sorted([Stream.RANDOM, Stream.GAIN, *([Stream.GOLD] if row.is_gold else [])])
+
+
+def _wait_again(subject_ids: Sequence[int], workflow_id: int) -> None:
+    """Let galaxies that were opened again wait in the queues, those that a network ranks too.
+
+    A galaxy without a `prior_model` is scored: from what is stored, so its prior stays meanwhile.
+    """
+    _enqueue(subject_ids, workflow_id)
+    seen = Consensus.objects.filter(workflow_id=workflow_id, subject_id__in=subject_ids)
+    seen.filter(prior_model__isnull=False).update(prior_model=None)
 
 
 def _enqueue(subject_ids: Sequence[int], workflow_id: int) -> None:
@@ -259,7 +292,7 @@ def readmit(workflow: Workflow, rows: Sequence[Consensus]) -> None:
     workflow = present(workflow)
     for row in rows:
         _reopen(row)
-    _enqueue([row.subject_id for row in rows], workflow.pk)
+    _wait_again([row.subject_id for row in rows], workflow.pk)
     put_tallies(workflow=workflow, tallies=[row for row in rows if row.tree_id == workflow.tree_id])
     for row in rows:
         if row.tree_id != workflow.tree_id:  # judged when it follows the tree
@@ -269,7 +302,7 @@ def readmit(workflow: Workflow, rows: Sequence[Consensus]) -> None:
 @transaction.atomic
 def mark_gold(*, workflow: Workflow, subject_ids: Sequence[int], is_gold: bool) -> None:
     """Say whether experts have answered these galaxies, and judge them anew."""
-    rows = _locked(workflow, subject_ids)
+    rows = locked(workflow, subject_ids)
     workflow = present(workflow)
     Consensus.objects.filter(pk__in=[row.pk for row in rows]).update(is_gold=is_gold)
     for row in rows:
@@ -282,7 +315,8 @@ def mark_gold(*, workflow: Workflow, subject_ids: Sequence[int], is_gold: bool) 
     mend_queue(workflow_id=workflow.pk, subject_ids=[row.subject_id for row in rows])
 
 
-def _locked(workflow: Workflow, subject_ids: Sequence[int]) -> list[Consensus]:
+def locked(workflow: Workflow, subject_ids: Sequence[int]) -> list[Consensus]:
+    """Lock the tallies of these galaxies, in the order of all who lock several."""
     rows = Consensus.objects.filter(workflow=workflow, subject_id__in=subject_ids)
     return list(rows.select_for_update(no_key=True).order_by("subject_id"))
 
@@ -319,45 +353,6 @@ def _judge_chunk(workflow: Workflow, *, after: int) -> list[Consensus]:
         why="the rule has changed",
     )
     return rows
-
-
-_MEASURE = """
-    SELECT count(*), count(retired_at), coalesce(sum(n_classifications), 0),
-           coalesce(sum(CASE WHEN retired_at IS NULL THEN least(n_classifications, %(needed)s)
-                             ELSE n_classifications END), 0),
-           coalesce(sum(CASE WHEN retired_at IS NULL THEN %(needed)s
-                             ELSE n_classifications END), 0)
-    FROM consensus_consensus
-    WHERE workflow_id = %(workflow)s AND retired_reason <> 'withdrawn' AND NOT is_gold
-"""
-
-
-def measure_progress(workflow: Workflow, *, is_rationed: bool = True) -> None:
-    """Sum how far a campaign is, unless the last sum was dear and is recent."""
-    known = Progress.objects.filter(workflow=workflow).first()
-    if is_rationed and known and not _may_measure(known):
-        return
-    started = time.perf_counter()
-    rule = workflow.parsed_rule
-    with connection.cursor() as cursor:
-        cursor.execute(_MEASURE, {"workflow": workflow.pk, "needed": rule.needed()})
-        n_subjects, n_retired, n_classifications, n_counted, n_needed = cursor.fetchone()
-    Progress.objects.update_or_create(
-        workflow=workflow,
-        defaults={
-            "n_subjects": n_subjects,
-            "n_retired": n_retired,
-            "n_classifications": n_classifications,
-            "n_counted": n_counted,
-            "n_needed": n_needed,
-            "measured_at": timezone.now(),
-            "took_s": time.perf_counter() - started,
-        },
-    )
-
-
-def _may_measure(known: Progress) -> bool:
-    return timezone.now() - known.measured_at >= timedelta(seconds=PROGRESS_RATION * known.took_s)
 
 
 def mend_queue(*, workflow_id: int, subject_ids: Sequence[int]) -> None:

@@ -6,7 +6,7 @@ from celery import shared_task
 from django.conf import settings
 from django.db.models import F
 
-from webapp.consensus import admission, services
+from webapp.consensus import admission, measuring, services
 from webapp.workflows.models import Workflow
 
 
@@ -29,4 +29,4 @@ def judge_subjects() -> None:
 def measure_progress() -> None:
     """The progress of every campaign is summed."""
     for workflow in Workflow.objects.with_tree():
-        services.measure_progress(workflow)
+        measuring.measure_progress(workflow)

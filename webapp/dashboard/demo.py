@@ -5,7 +5,7 @@ from django.db import transaction
 
 from inference.formats.tree import load_built_in
 from webapp.common.errors import DomainError
-from webapp.consensus import admission, services
+from webapp.consensus import admission, measuring
 from webapp.dashboard.checklist import checklist
 from webapp.registry import promotion
 from webapp.registry import queries as registry
@@ -71,7 +71,7 @@ def load_demo() -> int:
         pass
     if workflow.status == Status.DRAFT:
         workflows.launch_workflow(workflow=workflow, lines=checklist(workflow), by=None)
-    services.measure_progress(workflow, is_rationed=False)
+    measuring.measure_progress(workflow, is_rationed=False)
     return n_added
 
 

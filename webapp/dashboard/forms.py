@@ -98,6 +98,13 @@ def _name(answer: Answer) -> str:
     return f"answer-{answer.index}"
 
 
+def _percent(label: Any, help_text: Any) -> forms.DecimalField:
+    return forms.DecimalField(
+        label=label, help_text=help_text, min_value=0, max_value=100, decimal_places=1,
+        widget=forms.NumberInput(attrs={"step": "0.1"}),
+    )  # fmt: skip
+
+
 class GoldFileForm(forms.Form):
     """A CSV manifest of gold."""
 
@@ -123,6 +130,32 @@ class StoreForm(forms.Form):
     """A manifest that was checked and kept, by the name that we gave it."""
 
     upload = forms.RegexField(UPLOAD)
+
+
+class MixtureForm(forms.Form):
+    """How many of a hundred galaxies are shown from each stream."""
+
+    random = _percent(_("At random"), _("Every open galaxy is as likely as any other."))
+    gain = _percent(
+        _("Most told by the next vote"),
+        _("What people and the model say together is least settled, and one more vote would tell."),
+    )
+    ignorance = _percent(
+        _("Least known to the model"),
+        _("The model's own samples disagree: an answer here is worth most for training it."),
+    )
+    unusual = _percent(
+        _("Unlike the others"), _("Few galaxies look like it to the model. Shown with a cap.")
+    )
+
+    def __init__(self, data: Any = None, files: Any = None, *, shares: dict[str, float]) -> None:
+        super().__init__(data, files)
+        for name, field in self.fields.items():
+            field.initial = f"{100 * shares.get(name, 0):g}"
+
+    def shares(self) -> dict[str, float]:
+        """Return the shares, 0 to 1."""
+        return {name: float(self.cleaned_data[name] / 100) for name in self.fields}
 
 
 class RateForm(forms.Form):

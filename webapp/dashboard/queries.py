@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from inference.belief.retirement import Rule
 from inference.errors import RuleRefused
@@ -17,7 +17,7 @@ from webapp.classifications.expert import Said, said
 from webapp.classifications.models import Classification, Gold, Standing
 from webapp.common.models import AuditEntry
 from webapp.consensus import queries as consensus
-from webapp.consensus.models import Consensus, Flag
+from webapp.consensus.models import Consensus, Flag, Queue
 from webapp.subjects.models import SetLink, SubjectSet
 from webapp.workflows.models import TreeVersion, Workflow
 
@@ -223,6 +223,12 @@ class Preview:
 
     entry: experts.Entry
     said: Sequence[Said]
+
+
+def n_waiting(workflow: Workflow) -> dict[str, int]:
+    """Return how many galaxies wait in each stream."""
+    waiting = Queue.objects.filter(workflow=workflow).values("stream")
+    return dict(waiting.annotate(n=Count("pk")).values_list("stream", "n"))
 
 
 def n_gold(workflow: Workflow) -> int:

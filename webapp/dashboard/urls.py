@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from webapp.dashboard import edits, gold, insight, lists, networks, people, views
+from webapp.dashboard import edits, gold, insight, lists, networks, people, streams, views
 
 app_name = "dashboard"
 ONE = "campaigns/<slug:slug>/"
@@ -12,6 +12,7 @@ urlpatterns = [
     path(ONE, views.campaign, name="campaign"),
     path(f"{ONE}checklist/", views.checklist_part, name="checklist"),
     path(f"{ONE}progress/", views.progress_part, name="progress"),
+    path(f"{ONE}scoring/retry/", views.retry_scoring, name="retry_scoring"),
     path(f"{ONE}launch/", views.launch, name="launch"),
     path(f"{ONE}pause/", views.pause, name="pause"),
     path(f"{ONE}resume/", views.resume, name="resume"),
@@ -33,6 +34,7 @@ urlpatterns = [
     path(f"{ONE}gold/rate/", gold.gold_rate, name="gold_rate"),
     path(f"{ONE}gold/<int:subject_id>/", gold.gold_answers, name="gold_answers"),
     path(f"{ONE}gold/<int:subject_id>/remove/", gold.remove_gold, name="remove_gold"),
+    path(f"{ONE}streams/", streams.streams, name="streams"),
     path(f"{ONE}people/", people.people, name="people"),
     path(f"{ONE}people/weigh/", people.weigh, name="weigh"),
     path(f"{ONE}people/weighing/", people.weighing, name="weighing"),

@@ -21,6 +21,8 @@ from webapp.dashboard import queries
 from webapp.dashboard import services as dashboard
 from webapp.dashboard.access import owner_page, user_of
 from webapp.dashboard.checklist import checklist
+from webapp.predictions import queries as predictions
+from webapp.predictions.services import retry_batches
 from webapp.workflows import services
 from webapp.workflows.forms import CampaignForm
 from webapp.workflows.models import Status, Workflow
@@ -95,6 +97,7 @@ def _progress_context(workflow: Workflow) -> dict[str, Any]:
     return {
         "workflow": workflow,
         "progress": Progress.objects.filter(workflow=workflow).first(),
+        "pace": predictions.pace(workflow),
     }
 
 
@@ -113,6 +116,15 @@ def _part(
 def progress_part(request: HttpRequest, workflow: Workflow) -> HttpResponse:
     """Answer the two bars as they are now."""
     return _part(request, workflow, "progress", _progress_context(workflow))
+
+
+@require_POST
+@owner_page
+def retry_scoring(request: HttpRequest, workflow: Workflow) -> HttpResponse:
+    """Let workers try again what they could not score."""
+    n_retried = retry_batches(workflow=workflow)
+    messages.success(request, _("Tried again.") if n_retried else _("Nothing had failed."))
+    return redirect("dashboard:campaign", workflow.slug)
 
 
 @require_safe

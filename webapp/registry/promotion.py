@@ -6,6 +6,7 @@ from django.utils import timezone
 from webapp.accounts.models import User
 from webapp.common import audit
 from webapp.common.errors import DomainError
+from webapp.common.wake import wake
 from webapp.registry import files, queries
 from webapp.registry.models import ActiveModel, ModelVersion
 from webapp.workflows.models import Workflow
@@ -37,7 +38,7 @@ class IsArchived(DomainError):
 def promote_model(
     *, workflow: Workflow, model: ModelVersion, why: str, by: User | None
 ) -> ActiveModel:
-    """Let a campaign use a network from now on; only its pointer moves.
+    """Let a campaign use a network from now on; only its pointer moves, and workers follow.
 
     Promoting the network that is active already changes nothing.
 
@@ -117,4 +118,5 @@ def _point(
         actor=by, action=queries.PROMOTED, target="workflow", target_id=workflow.pk,
         old=before.named() if before else None, new=model.named(), reason=why,
     )  # fmt: skip
+    wake("scoring")
     return now

@@ -15,9 +15,13 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage, storages
 from django.http import FileResponse, HttpRequest, HttpResponseBase, HttpResponseNotFound
 
-KINDS = {"display": "jpg", "thumbnail": "jpg", "stamp": "jpg", "fits": "fits"}
-TYPES = {"jpg": "image/jpeg", "fits": "application/fits"}
-ADDRESS = re.compile(r"(display|thumbnail|fits)/[0-9a-f]{2}/[0-9a-f]{64}\.(jpg|fits)", re.ASCII)
+from webapp.common.errors import DomainError
+
+KINDS = {"display": "jpg", "thumbnail": "jpg", "stamp": "jpg", "fits": "fits", "heat": "png"}
+TYPES = {"jpg": "image/jpeg", "png": "image/png", "fits": "application/fits"}
+ADDRESS = re.compile(
+    r"(display|thumbnail|fits|heat)/[0-9a-f]{2}/[0-9a-f]{64}\.(jpg|png|fits)", re.ASCII
+)
 # Whatever a picture may turn out to contain, a browser runs nothing of it.
 HEADERS = {
     "Cache-Control": "public, max-age=31536000, immutable",
@@ -37,6 +41,22 @@ def name(kind: str, sha256: str) -> str:
 def url(kind: str, sha256: str) -> str:
     """Return the address of a public file."""
     return f"{settings.MEDIA_URL}{name(kind, sha256)}"
+
+
+def source(kind: str, sha256: str) -> Path | tuple[str, bytes]:
+    """Return a picture as `inference.vision` reads it: where it lies, or its name and content."""
+    storage, where = storages["default"], name(kind, sha256)
+    if isinstance(storage, FileSystemStorage):
+        return Path(storage.path(where))
+    with storage.open(where) as file:
+        return where, file.read()
+
+
+def check_folder(kind: str, lost: type[DomainError]) -> None:
+    """Raise `lost` if no picture of this kind can be there: a disk that is not mounted."""
+    storage = storages["default"]
+    if isinstance(storage, FileSystemStorage) and not Path(storage.path(kind)).is_dir():
+        raise lost(f"The folder {storage.path(kind)} is not there: mount it, then press Retry.")
 
 
 def store_public(kind: str, content: bytes) -> str:

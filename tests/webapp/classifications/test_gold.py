@@ -12,8 +12,8 @@ from webapp.classifications import gold, gold_csv, recount
 from webapp.classifications.expert import GoldUnusable
 from webapp.classifications.models import Gold
 from webapp.common.models import AuditEntry
+from webapp.consensus.measuring import measure_progress
 from webapp.consensus.models import Consensus, Progress, Queue
-from webapp.consensus.services import measure_progress
 from webapp.subjects.models import Subject
 from webapp.subjects.rows import SourceRefused
 from webapp.workflows import gold_rate, services

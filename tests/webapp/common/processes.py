@@ -28,10 +28,10 @@ def environment(**more: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def worker(mode: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def worker(mode: str, *arguments: str, script: Path = WORKER) -> Iterator[subprocess.Popen[str]]:
     """A worker that is ready, and is gone afterwards."""
     process = subprocess.Popen(
-        [sys.executable, str(WORKER), mode, *arguments],
+        [sys.executable, str(script), mode, *arguments],
         env=environment(),
         cwd=ROOT,
         stdout=subprocess.PIPE,

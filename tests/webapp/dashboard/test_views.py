@@ -13,7 +13,8 @@ from tests import make
 from webapp.accounts.models import Role
 from webapp.classifications.models import Classification, Standing
 from webapp.common.models import AuditEntry
-from webapp.consensus.services import flag_subject, measure_progress
+from webapp.consensus.measuring import measure_progress
+from webapp.consensus.services import flag_subject
 from webapp.subjects.models import SetLink, Subject
 from webapp.workflows.models import Status, TreeVersion, Workflow
 

@@ -24,6 +24,12 @@ def get(mapping: dict[object, object], key: object) -> object:
     return mapping.get(key)
 
 
+@register.filter
+def percent(fraction: float | None) -> str:
+    """Return a fraction as whole percent; nothing for none."""
+    return "" if fraction is None else f"{100 * fraction:.0f}"
+
+
 @register.simple_tag
 def icon(name: str) -> SafeString:
     """Return an answer's icon, as components/icon.html does, for pages that draw many at once."""

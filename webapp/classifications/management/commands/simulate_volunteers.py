@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from webapp.classifications.simulation import simulate
-from webapp.consensus.services import measure_progress
+from webapp.consensus.measuring import measure_progress
 from webapp.workflows.models import Status, Workflow
 
 

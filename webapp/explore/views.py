@@ -1,0 +1,154 @@
+"""A galaxy's page, and lists of galaxies worth a look."""
+
+import re
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from webapp.accounts.access import owners_only
+from webapp.common.errors import DomainError
+from webapp.explore import queries, voices
+from webapp.explore.access import campaign_page, user_of, visible
+from webapp.predictions import maps
+from webapp.predictions.models import ListKind
+from webapp.registry.queries import active_model
+from webapp.workflows.models import TreeVersion, Workflow
+
+GALAXY = "explore/galaxy.html"
+KEY = re.compile(r"\d{1,18}", re.ASCII)
+
+
+@require_safe
+@owners_only
+def galaxy(request: HttpRequest, subject_id: int) -> HttpResponse:
+    """Show a galaxy in the first campaign that asks about it and that this person may look at."""
+    found = queries.campaigns_of(subject_id, visible(user_of(request)))
+    if not found:
+        raise Http404
+    return redirect("explore:galaxy_in", found[0].slug, subject_id)
+
+
+@require_safe
+@campaign_page
+def galaxy_in(request: HttpRequest, workflow: Workflow, subject_id: int) -> HttpResponse:
+    """Show what people, the network and both say of a galaxy, where it looked, and look-alikes."""
+    return _galaxy_page(request, workflow, subject_id)
+
+
+def _galaxy_page(
+    request: HttpRequest, workflow: Workflow, subject_id: int, error: str = ""
+) -> HttpResponse:
+    tally = queries.tally(workflow, subject_id)
+    if tally is None:
+        raise Http404
+    tree = TreeVersion.objects.known(tally.tree_id).tree
+    seen = queries.seen(workflow, subject_id)
+    context = {
+        "workflow": workflow,
+        "tally": tally,
+        "subject": tally.subject,
+        "known": voices.known(tally, tree),
+        "streams": queries.streams(workflow, subject_id),
+        "campaigns": queries.campaigns_of(subject_id, visible(user_of(request))),
+        "seen": seen,
+        "alike": queries.alike(workflow, seen) if seen else [],
+        "space": queries.space(seen.model) if seen else None,
+        "range": queries.distance_range(seen.model) if seen else None,
+        "error": error,
+        **_map_context(request, workflow, subject_id, seen),
+    }
+    return render(request, GALAXY, context, status=422 if error else 200)
+
+
+def _map_context(
+    request: HttpRequest, workflow: Workflow, subject_id: int, seen: queries.Seen | None
+) -> dict[str, Any]:
+    """Return the map of the answer that the address names, and the answers to choose from."""
+    if seen is None:
+        return {}
+    tree = seen.model.tree.tree
+    names = {tree.name(answer): answer for answer in tree.answers}
+    chosen = request.GET.get("answer", "")
+    return {
+        "workflow": workflow,
+        "answers": [
+            (question, [(tree.name(answer), answer) for answer in question.answers])
+            for question in tree.questions
+        ],
+        "chosen": chosen,
+        "chosen_answer": names.get(chosen),
+        "map": queries.heat_map(seen.model, subject_id, chosen) if chosen in names else None,
+        "subject_id": subject_id,
+    }
+
+
+@require_POST
+@campaign_page
+def ask_for_map(request: HttpRequest, workflow: Workflow, subject_id: int) -> HttpResponse:
+    """Have the map of an answer drawn, and show it when it is there."""
+    seen, tally = queries.seen(workflow, subject_id), queries.tally(workflow, subject_id)
+    if seen is None or tally is None:
+        raise Http404
+    answer = request.POST.get("answer", "")
+    try:
+        maps.ask_for_map(
+            model=seen.model, subject=tally.subject, answer=answer, by=user_of(request)
+        )
+    except DomainError as error:
+        return _galaxy_page(request, workflow, subject_id, error=str(error))
+    return redirect(_address(workflow, subject_id, answer))
+
+
+def _address(workflow: Workflow, subject_id: int, answer: str) -> str:
+    page = reverse("explore:galaxy_in", args=[workflow.slug, subject_id])
+    return f"{page}?{urlencode({'answer': answer})}#map"
+
+
+@require_safe
+@vary_on_headers("HX-Request")
+@campaign_page
+def map_part(request: HttpRequest, workflow: Workflow, subject_id: int) -> HttpResponse:
+    """Answer the map as it is now; opened by hand, go to its page."""
+    if not request.htmx:  # type: ignore[attr-defined]
+        return redirect(_address(workflow, subject_id, request.GET.get("answer", "")))
+    seen = queries.seen(workflow, subject_id)
+    if seen is None or queries.tally(workflow, subject_id) is None:
+        raise Http404
+    context = {"seen": seen, **_map_context(request, workflow, subject_id, seen)}
+    return render(request, f"{GALAXY}#map", context)
+
+
+@require_safe
+@campaign_page
+def galaxies(request: HttpRequest, workflow: Workflow, kind: str) -> HttpResponse:
+    """List the most unusual galaxies, or those that people and the network see differently."""
+    if kind not in ListKind.values:
+        raise Http404
+    after = _key(request)
+    context = {
+        "workflow": workflow,
+        "kind": ListKind(kind),
+        "kinds": ListKind.choices,
+        "page": queries.listed(workflow, ListKind(kind), after=after),
+        "made": queries.made(workflow),
+        "key": after,
+        "has_model": active_model(workflow) is not None,
+        "is_owner": _owns(request, workflow),
+    }
+    return render(request, "explore/galaxies.html", context)
+
+
+def _owns(request: HttpRequest, workflow: Workflow) -> bool:
+    return Workflow.objects.owned_by(user_of(request)).filter(pk=workflow.pk).exists()
+
+
+def _key(request: HttpRequest) -> int:
+    text = request.GET.get("after", "0")
+    if not KEY.fullmatch(text):
+        raise Http404
+    return int(text)

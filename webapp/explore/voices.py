@@ -1,0 +1,137 @@
+"""What people, a network, and both together say of a galaxy, with intervals; no database here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from inference.belief.gain import gain
+from inference.belief.posterior import Posterior, posterior
+from inference.formats.question import Answer, Question
+from inference.formats.tree import Tree
+from webapp.consensus.models import Consensus
+
+TAIL = 0.05  # on either side of an interval
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A fraction of those asked who give an answer, 0 to 1, with its 90 % interval."""
+
+    fraction: float
+    low: float
+    high: float
+
+    @property
+    def percent(self) -> float:
+        """The fraction in percent."""
+        return 100 * self.fraction
+
+    @property
+    def low_percent(self) -> float:
+        """The interval's lower end in percent."""
+        return 100 * self.low
+
+    @property
+    def high_percent(self) -> float:
+        """The interval's upper end in percent."""
+        return 100 * self.high
+
+
+@dataclass(frozen=True)
+class Line:
+    """An answer and who says what of it.
+
+    Attributes:
+        name: in the tree, "question.answer".
+        n_votes: people who gave it.
+        people, machine: None where nobody was asked, or no network says anything.
+    """
+
+    answer: Answer
+    name: str
+    n_votes: int
+    people: Voice | None
+    machine: Voice | None
+    belief: Voice
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question of a galaxy.
+
+    Attributes:
+        n_asked: people who met it.
+        reached: the expected share of volunteers who are asked it.
+    """
+
+    question: Question
+    n_asked: int
+    reached: float
+    lines: Sequence[Line]
+
+    @property
+    def reached_percent(self) -> float:
+        """The share of volunteers who are asked it in percent."""
+        return 100 * self.reached
+
+
+@dataclass(frozen=True)
+class Known:
+    """All questions of a galaxy, and what the next vote would tell of it, nats."""
+
+    questions: Sequence[Asked]
+    gain: float
+
+
+def known(row: Consensus, tree: Tree) -> Known:
+    """Return what is known of a galaxy whose tally is along this tree."""
+    votes, asked = np.array([row.weighted]), np.array([row.weighted_asked])
+    prior = None if row.prior is None else np.array([row.prior])
+    machine = _spoken(posterior(tree, 0 * votes, 0 * asked, prior=prior))
+    both = posterior(tree, votes, asked, prior=prior)
+    belief, reached = _spoken(both), both.reached()[0]
+
+    def line(answer: Answer) -> Line:
+        index = answer.index
+        n_asked = row.weighted_asked[answer.question]
+        return Line(
+            answer=answer,
+            name=tree.name(answer),
+            n_votes=row.votes[index],
+            people=of_people(row.weighted[index], n_asked) if n_asked else None,
+            machine=machine[index] if prior is not None else None,
+            belief=belief[index],
+        )
+
+    questions = [
+        Asked(
+            question=question,
+            n_asked=row.asked[question.index],
+            reached=float(reached[question.index]),
+            lines=[line(answer) for answer in question.answers],
+        )
+        for question in tree.questions
+    ]
+    return Known(questions, float(gain(both)[0]))
+
+
+def of_people(votes: float, asked: float) -> Voice:
+    """Return a share of people with its interval, which always holds the share itself.
+
+    Equal-tailed after Jeffreys' prior, and 0 or 1 at the ends (Brown, Cai and DasGupta 2001).
+    """
+    low, high = special.betaincinv(votes + 0.5, asked - votes + 0.5, [TAIL, 1 - TAIL])
+    low = 0.0 if votes <= 0 else low
+    return Voice(votes / asked, float(low), 1.0 if votes >= asked else float(high))
+
+
+def _spoken(said: Posterior) -> list[Voice]:
+    low, high = said.interval(1 - 2 * TAIL)
+    return [Voice(*map(float, values)) for values in _columns(said.mean, low, high)]
+
+
+def _columns(*rows: NDArray[np.float64]) -> list[tuple[float, ...]]:
+    return list(zip(*(row[0] for row in rows), strict=True))

@@ -1,0 +1,1 @@
+"""What networks say of galaxies: scoring them, and what follows from it."""

@@ -1,0 +1,9 @@
+"""The app of this package."""
+
+from django.apps import AppConfig
+
+
+class PredictionsConfig(AppConfig):
+    """What networks say of galaxies."""
+
+    name = "webapp.predictions"

@@ -94,8 +94,8 @@ def _checked(run: TrainingRun, folder: RunFolder) -> tuple[Request, Catalog]:
     ):
         if written != found:
             raise ResultRefused(
-                f"In the run {run.folder} {name} have the SHA-256 {found[:12]}, and this site wrote "
-                f"{written[:12]}: somebody has replaced them, so press Retrain again."
+                f"In the run {run.folder} {name} have the SHA-256 {found[:12]}, and this site "
+                f"wrote {written[:12]}: somebody has replaced them, so press Retrain again."
             )
     return request, catalog
 

@@ -1,0 +1,1 @@
+"""Folders of their own for what the tests of training write."""

@@ -67,11 +67,11 @@ def rate(found: TrainingRun) -> curves.Curves | None:
 
 
 def _points(found: TrainingRun, name: str) -> list[tuple[float, float]]:
-    return [(row["epoch"], row[name]) for row in found.metrics if "epoch" in row and name in row]
+    return [(row["epoch"], row[name]) for row in found.metrics if name in row]
 
 
 def _last_epoch(found: TrainingRun) -> int:
-    told = [int(row["epoch"]) for row in found.metrics if "epoch" in row]
+    told = [int(row["epoch"]) for row in found.metrics]
     if found.is_open or not told:
         return max([*told, found.n_total or 1])
     return max(told)

@@ -9,7 +9,11 @@ from webapp.common import work
 from webapp.retraining import collecting, schedule, watching, writing
 from webapp.retraining.models import Phase, TrainingRun
 
-STEPS = {Phase.WRITE: writing.write_run, Phase.COLLECT: collecting.collect_run}
+STEPS = {
+    Phase.WRITE: writing.write_run,
+    Phase.TRAIN: writing.write_run,  # it is written: it goes back to the trainer
+    Phase.COLLECT: collecting.collect_run,
+}
 
 
 @shared_task

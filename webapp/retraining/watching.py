@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 from django.db import transaction
@@ -26,6 +27,7 @@ from webapp.retraining.models import Phase, TrainingRun
 from webapp.retraining.writing import folder_of
 
 SILENT_S = 120  # as long as a trainer waits before it takes over from another
+LAST_EPOCH = 10_000  # that a training may have
 MOST_EPOCHS = 2000  # whose figures are kept
 TAIL_BYTES = 6000
 MAX_BYTES = 100_000
@@ -33,6 +35,7 @@ NOBODY = "the site"  # as a run directory calls us where we end a run that nobod
 # An epoch's figures and a heartbeat's, by the names that are copied.
 FIGURES = ("epoch", "loss", "validation_loss", "learning_rate")
 BEAT_NUMBERS, BEAT_WORDS = ("epoch", "step", "of_steps"), ("stage", "device")
+_AT = re.compile(r"^\d{4}-\d\d-\d\dT[\d:+]+ ")  # a terminal's line comes again with its time
 _UNSEEN = re.compile(r"[^\n\x20-\x7e\u00a0-\ud7ff\ue000-\ufffd]|\x1b\[[0-9;]*[A-Za-z]")
 _OPEN = {"phase": Phase.TRAIN, "status": WorkStatus.RUNNING, "lease_expires_at": None}
 
@@ -94,7 +97,7 @@ def look(folder: RunFolder) -> Seen:
         worker=_words(folder.claimed_by() or "")[:200],
         beat=beat if _is_count(beat) else 0,
         live=live | _energy(folder),
-        metrics=[_figures(row) for row in folder.read_metrics()[-MOST_EPOCHS:]],
+        metrics=_all_figures(folder),
         log_tail=_log_tail(folder),
     )
 
@@ -111,7 +114,7 @@ def _note(run: TrainingRun, seen: Seen) -> None:
     run.metrics, run.log_tail = seen.metrics, seen.log_tail
     epochs = run.config.get("epochs")
     run.n_total = epochs if _is_count(epochs) and epochs else None
-    run.n_done = int(seen.metrics[-1].get("epoch", 0)) if seen.metrics else 0
+    run.n_done = int(seen.metrics[-1]["epoch"]) if seen.metrics else 0
     run.save(
         update_fields=[
             "taken_at", "taken_share", "beat_changed_at", "worker", "beat", "live", "metrics",
@@ -161,7 +164,7 @@ def share_done(
     epochs = config.get("epochs")
     if not _is_count(epochs) or not epochs:
         return 0.0
-    done = float(metrics[-1].get("epoch", 0)) if metrics else 0.0
+    done = float(metrics[-1]["epoch"]) if metrics else 0.0
     if live.get("of_steps") and live.get("epoch", 0) == done + 1:
         done += min(1.0, float(live.get("step", 0)) / float(live["of_steps"]))
     return float(min(1.0, done / epochs))
@@ -189,7 +192,14 @@ def _log_tail(folder: RunFolder) -> str:
         return ""
     text = content.decode(errors="replace").replace("\r", "\n")
     lines = [line for line in _UNSEEN.sub("", text).split("\n") if line.strip()]
-    return "\n".join(lines[1:] if len(content) == TAIL_BYTES else lines)
+    if len(content) == TAIL_BYTES:  # it begins within a line
+        del lines[:1]
+    return "\n".join(a for a, b in pairwise([*lines, ""]) if a != _AT.sub("", b))
+
+
+def _all_figures(folder: RunFolder) -> list[dict[str, Any]]:
+    rows = [row for row in folder.read_metrics() if _is_count(row.get("epoch"))]
+    return [_figures(row) for row in rows[-MOST_EPOCHS:] if row["epoch"] <= LAST_EPOCH]
 
 
 def _figures(row: Mapping[str, Any]) -> dict[str, Any]:

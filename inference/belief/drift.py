@@ -1,9 +1,9 @@
 """Do newly come galaxies look like those that a network was trained on? By their embeddings.
 
-The energy distance of Székely and Rizzo (2013, "Energy statistics: a class of statistics based on
-distances", J. Stat. Plan. Inference 143, 1249) between two samples, as a share of its largest
-value: 0 where both come from one distribution, 1 where each is a point of its own. How sure that is says a
-permutation test: the share of random re-labelings that lie as far apart.
+The energy distance between two samples (Székely and Rizzo 2013, "Energy statistics: a class of
+statistics based on distances", J. Stat. Plan. Inference 143, 1249), as a share of its largest
+value: 0 where both come from one distribution, 1 where each is a point of its own. How sure that is
+says a permutation test: the share of random re-labelings that lie as far apart.
 """
 
 from dataclasses import dataclass

@@ -10,7 +10,7 @@ from webapp.common import audit, work
 from webapp.common.errors import DomainError
 from webapp.common.wake import wake
 from webapp.registry import queries as registry
-from webapp.retraining import configs, queries
+from webapp.retraining import configs, queries, writing
 from webapp.retraining.models import Plan, Reason, TrainingRun
 from webapp.workflows.models import Workflow
 
@@ -83,7 +83,7 @@ def _start(workflow: Workflow, plan: Plan, by: User | None, reason: Reason) -> T
 
 
 @transaction.atomic
-def cancel_run(*, run: TrainingRun, by: User) -> None:
+def cancel_run(*, run: TrainingRun, by: User | None) -> None:
     """Ask a run to stop: at once while it waits, within a step while it trains.
 
     Raises:
@@ -92,7 +92,15 @@ def cancel_run(*, run: TrainingRun, by: User) -> None:
     if not work.request_cancel(run):
         raise HasEnded("The run has ended: there is nothing to stop.")
     _log(by, "cancel_run", run, new={"run": run.folder})
+    transaction.on_commit(lambda: _signal(run), robust=True)
     wake("retraining")
+
+
+def _signal(run: TrainingRun) -> None:
+    """Tell the trainer at once, if there is one; beat repeats it."""
+    folder = writing.folder_of(run)
+    if folder.path.is_dir():
+        folder.cancel()
 
 
 @transaction.atomic

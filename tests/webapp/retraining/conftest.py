@@ -6,7 +6,7 @@ from tests import make
 from tests.webapp.retraining import campaigns
 from webapp.accounts.models import Role
 from webapp.retraining import tasks
-from webapp.retraining.models import Plan, TrainingRun
+from webapp.retraining.models import Plan
 from webapp.retraining.services import start_run
 from webapp.retraining.writing import folder_of
 
@@ -39,7 +39,7 @@ def asked(campaign, alice):
 
 
 @pytest.fixture
-def training(asked) -> TrainingRun:
+def training(asked):
     """A run whose directory is ready for a trainer."""
     tasks.work_on_runs()
     asked.refresh_from_db()

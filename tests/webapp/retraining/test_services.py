@@ -7,6 +7,7 @@ from django.db import IntegrityError, connection, transaction
 
 from tests import make
 from tests.webapp.retraining import campaigns
+from webapp.common.errors import DomainError
 from webapp.common.models import AuditEntry
 from webapp.retraining import queries, services, tasks
 from webapp.retraining.configs import ConfigUnusable
@@ -101,7 +102,7 @@ def test_a_waiting_run_is_stopped_at_once_and_its_votes_stay_new(asked, campaign
     ],
 )
 def test_a_plan_that_cannot_be_followed_is_refused(campaign, alice, change, words):
-    with pytest.raises(services.DomainError, match=words):
+    with pytest.raises(DomainError, match=words):
         services.change_plan(workflow=campaign, by=alice, **PLAN | change)
     assert Plan.objects.get().least_new == 50
 

@@ -15,7 +15,7 @@ from webapp.retraining.models import TrainingRun
 pytestmark = pytest.mark.django_db
 
 
-def watched(run) -> TrainingRun:
+def watched(run):
     tasks.watch_runs()
     run.refresh_from_db()
     return run

@@ -30,7 +30,7 @@ def visible(run) -> list[str]:
     return sorted(path.name for path in runs.iterdir() if path.name != DRAFTS)
 
 
-def drafts(run) -> Path:
+def drafts(run):
     return folder_of(run).path.parent / DRAFTS / run.folder
 
 
@@ -106,7 +106,7 @@ def test_a_worker_that_takes_over_goes_on_with_the_same_votes(asked, campaign, m
     monkeypatch.setattr(writing, "BLOCK", 16)
     held = work.claim(asked)
     with monkeypatch.context() as patch:
-        patch.setattr(writing.work, "rest", _dies_after(2))
+        patch.setattr(work, "rest", _dies_after(2))
         with pytest.raises(KeyboardInterrupt):
             writing.write_run(held)
     assert visible(asked) == []

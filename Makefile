@@ -86,8 +86,8 @@ fix: .venv/.dev ## repair what the linters can repair
 	@find templates -name '*.html' -exec $(BIN)/djade --target-version 5.2 {} + || true
 
 .PHONY: bench
-bench: .venv/.dev ## classifications a second, measured over HTTP
-	@$(BIN)/python -m tests.bench
+bench: .venv/.dev ## classifications a second over HTTP, or B=belief, B=skill, B=tallies (the last two after make peers)
+	@$(BIN)/python -m tests.bench $(B)
 
 .PHONY: bench-networks
 bench-networks: .venv-training/.dev ## pictures a second that networks predict and learn from, PICTURES=folder of JPEGs

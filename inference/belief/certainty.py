@@ -1,5 +1,6 @@
 """The part of a rule that retires a galaxy once its answers are sure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from inference.formats.question import Question
 from inference.formats.tree import Tree
 
 ALL = "all"
+_BLOCK = 50_000  # galaxies at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +68,23 @@ class Certainty:
         """
         rows = np.flatnonzero(np.asarray(n_classifications) >= self.votes)
         found = np.zeros(len(known.alpha), bool)
-        if not len(rows):
-            return found
-        shares = known.reached()
-        is_any = np.zeros(len(found), bool)  # whether any question had to be sure
-        for question in self.judged(known.tree):
-            asked = rows[shares[rows, question.index] >= self.reached]
-            if not len(asked):
-                continue
-            is_any[asked] = True
-            unsure = asked[~self._is_question_sure(known, votes, question, asked)]
-            rows = np.setdiff1d(rows, unsure, assume_unique=True)
-        found[rows] = is_any[rows]
+        for start in range(0, len(rows), _BLOCK):
+            part = rows[start : start + _BLOCK]
+            found[part] = self._is_sure(known.part(part), np.asarray(votes)[part])
         return found
+
+    def _is_sure(self, known: Posterior, votes: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+        must = known.reached() >= self.reached
+        is_any = np.zeros(len(votes), bool)  # whether any question had to be sure
+        is_open = np.ones(len(votes), bool)
+        somewhere = set(np.flatnonzero(must.any(axis=0)).tolist())
+        for question in self.judged(known.tree):
+            if question.index not in somewhere or not is_open.any():
+                continue
+            asked = np.flatnonzero(is_open & must[:, question.index])
+            is_any[asked] = True
+            is_open[asked] = self._is_question_sure(known, votes, question, asked)
+        return is_any & is_open
 
     def _is_question_sure(
         self,
@@ -87,15 +93,15 @@ class Certainty:
         question: Question,
         rows: NDArray[np.int64],
     ) -> NDArray[np.bool_]:
-        span = span_of(question)
-        alpha = known.alpha[rows, span]
-        here, best = np.arange(len(rows)), alpha.argmax(axis=1)
-        found: NDArray[np.bool_] = votes[rows, question.first_answer + best] >= self.people
+        alpha = known.alpha[rows, span_of(question)]
+        best = alpha.argmax(axis=1) + question.first_answer
+        found: NDArray[np.bool_] = votes[rows, best] >= self.people
         if self.width is not None:
-            leading, rest = alpha[here, best], known.rest[rows, question.first_answer + best]
+            leading, rest = known.alpha[rows, best], known.rest[rows, best]
             low, high = (quick_quantile(leading, rest, tail) for tail in (0.05, 0.95))
             found &= high - low <= self.width
-        found[found] = is_leading(alpha[found], self.probability)
+        if found.any():
+            found[found] = is_leading(alpha[found], self.probability)
         return found
 
 
@@ -128,7 +134,7 @@ def read_certainty(values: Any, tree: Tree, most_votes: int) -> Certainty | None
     """
     if values is None:
         return None
-    if not isinstance(values, dict):
+    if not isinstance(values, Mapping):
         raise RuleRefused(
             f"The rule has the certainty {shown(values)}. Write an object {{…}}, or null."
         )

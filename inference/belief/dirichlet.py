@@ -156,18 +156,38 @@ def reached(shares: Array, tree: Tree) -> NDArray[np.float64]:
     The product of the shares along the way there, summed over all ways; the first one is 1.
     """
     shares = np.asarray(shares, np.float64)
-    found = np.zeros((*shares.shape[:-1], tree.n_questions))
-    found[..., 0] = 1
+    if shares.ndim == 2 and len(shares) == 1:  # a vote waits for it: plain numbers are faster
+        return np.minimum([_reached(shares[0].tolist(), tree)], 1.0)
+    found = np.empty((*shares.shape[:-1], tree.n_questions))
+    for index, share in enumerate(_reached(np.moveaxis(shares, -1, 0), tree)):
+        found[..., index] = np.minimum(share, 1.0)
+    return found
+
+
+def _reached(shares: Any, tree: Tree) -> list[Any]:
+    """Return `reached` of each question, from the shares of each answer: numbers or arrays."""
+    found: list[Any] = [0.0] * tree.n_questions
+    found[0] = 1.0
+    for question, answer, following in _ways(tree):
+        here = found[question] if answer is None else found[question] * shares[answer]
+        found[following] = found[following] + here
+    return found
+
+
+@lru_cache(maxsize=64)
+def _ways(tree: Tree) -> tuple[tuple[int, int | None, int], ...]:
+    """Return what leads to what, parents first: question, answer if it depends on it, question."""
+    found: list[tuple[int, int | None, int]] = []
     for question in parents_first(tree):
-        here = found[..., question.index]
-        if not question.is_single:
-            if question.next is not None:
-                found[..., question.next] += here
-            continue
-        for answer in question.answers:
-            if answer.next is not None:
-                found[..., answer.next] += here * shares[..., answer.index]
-    return np.minimum(found, 1.0)
+        if question.is_single:
+            found += [
+                (question.index, answer.index, answer.next)
+                for answer in question.answers
+                if answer.next is not None
+            ]
+        elif question.next is not None:
+            found.append((question.index, None, question.next))
+    return tuple(found)
 
 
 @lru_cache(maxsize=64)

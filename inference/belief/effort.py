@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import CensoredData, ecdf
 
 
 @dataclass(frozen=True)
@@ -42,11 +41,10 @@ def effort(n_classifications: ArrayLike, is_retired: ArrayLike, most: int) -> Ef
         return Effort(np.nan, np.nan, 0, 0, most)
     if not n_retired:
         return Effort(float(most), 0.0, n_subjects, 0, most)
-    known = CensoredData(uncensored=count[retired], right=count[~retired])
-    still_open = ecdf(known).sf.evaluate(np.arange(most))  # after 0, 1, … classifications
+    ended = np.bincount(count[retired], minlength=most + 1)
+    at_risk = np.bincount(count, minlength=most + 1)[::-1].cumsum()[::-1]  # seen so often or more
+    still_open = np.cumprod(1 - ended / np.maximum(at_risk, 1))[:most]  # after 0, 1, … of them
     area = np.append(np.cumsum(still_open[::-1])[::-1], 0.0)  # from each number on
-    at_risk = (count[:, None] >= np.arange(most + 1)).sum(0)
-    ended = np.bincount(count[retired], minlength=most + 1)[: most + 1]
     has_left = (ended > 0) & (at_risk > ended)
     terms = (area**2 * ended)[has_left] / (at_risk * (at_risk - ended))[has_left]
     return Effort(float(area[0]), float(np.sqrt(terms.sum())), n_subjects, n_retired, most)

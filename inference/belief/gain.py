@@ -6,6 +6,8 @@ tell, because people disagree on it, is no gain. The mean entropy of a Dirichlet
 Wolf's (1995), in digamma functions.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
@@ -38,10 +40,13 @@ def question_gain(known: Posterior) -> Floats:
     return found
 
 
-def _blocks(known: Posterior) -> "list[tuple[slice, Posterior]]":
-    starts = range(0, len(known.alpha), _BLOCK)
-    places = [slice(start, start + _BLOCK) for start in starts]
-    return [(rows, Posterior(known.tree, known.alpha[rows], known.rest[rows])) for rows in places]
+def _blocks(known: Posterior) -> Iterator[tuple[slice, Posterior]]:
+    if len(known.alpha) <= _BLOCK:
+        yield slice(None), known  # with what it has computed already
+        return
+    for start in range(0, len(known.alpha), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        yield rows, known.part(rows)
 
 
 def _question_gain(known: Posterior) -> Floats:

@@ -76,11 +76,18 @@ class Posterior:
 
     def reached(self) -> Floats:
         """Return the expected share of volunteers that are asked each question, (N, Q)."""
+        return self._reached
+
+    @cached_property
+    def _reached(self) -> Floats:
         return reached(self.mean, self.tree)
 
-    def part(self, row: int) -> "Posterior":
-        """Return what is believed of one of the galaxies."""
-        rows = slice(row, row + 1)
+    def part(self, rows: int | slice | NDArray[np.integer[Any]]) -> "Posterior":
+        """Return what is believed of some of the galaxies, given by a place, places or a slice."""
+        if isinstance(rows, int):
+            rows = slice(rows, rows + 1)
+        elif not isinstance(rows, slice) and len(rows) == len(self.alpha) == 1:
+            return self  # with what it has computed already
         return Posterior(self.tree, self.alpha[rows], self.rest[rows])
 
 
@@ -151,26 +158,31 @@ def _prior(
     """Return each answer's concentration before any vote, and of a multiple choice its rest."""
     if prior is None:
         return np.ones((n, tree.n_answers)), 1.0
-    values = np.array(prior, np.float64)
+    values = np.asarray(prior, np.float64)
     _check_shape(values, (n, tree.n_answers), "prior")
     factor = _factor(tree, kappa)
+    told, silent = values * factor, MULTIPLE_REST * factor
+    if _is_finite(values, values > 0):
+        return told, silent
     unseen = np.isnan(values).all(axis=1)
-    _check_concentrations(values[~unseen], "prior")
+    _check(values[~unseen], values[~unseen] > 0, "prior", "finite, and above 0")
     is_flat = np.expand_dims(unseen, 1)
-    return np.where(is_flat, 1.0, values * factor), np.where(is_flat, 1.0, MULTIPLE_REST * factor)
+    return np.where(is_flat, 1.0, told), np.where(is_flat, 1.0, silent)
 
 
-def _factor(tree: Tree, kappa: float | Array) -> Floats:
+def _factor(tree: Tree, kappa: float | Array) -> float | Floats:
     values = np.asarray(kappa, np.float64)
     if values.shape not in ((), (tree.n_questions,)):
         raise EvidenceRefused(
             f"kappa has the shape {values.shape}. Give one number, or one for each of the "
             f"{tree.n_questions} questions."
         )
-    if not np.all((values > 0) & np.isfinite(values)):
+    if not ((values > 0) & np.isfinite(values)).all():
         raise EvidenceRefused(f"kappa is {shown(values.tolist())}. Give numbers above 0.")
-    factor: Floats = np.broadcast_to(values, (tree.n_questions,))[layout(tree).question]
-    return factor
+    if not values.shape:
+        return float(values)
+    each: Floats = values[layout(tree).question]
+    return each
 
 
 def _asked(tree: Tree, weighted_asked: Array | None, votes: Floats) -> Floats:
@@ -193,19 +205,18 @@ def _checked_votes(values: Array, width: int, what: str) -> Floats:
     if found.ndim != 2:
         raise EvidenceRefused(f"The {what} have the shape {found.shape}. Give (galaxies, {width}).")
     _check_shape(found, (len(found), width), what)
-    _check(found, (found >= 0) & np.isfinite(found), what, "0 or more")
+    _check(found, found >= 0, what, "0 or more")
     return found
 
 
-def _check_concentrations(values: Floats, what: str) -> None:
-    _check(values, (values > 0) & np.isfinite(values), what, "finite, and above 0")
+def _is_finite(values: Floats, is_good: NDArray[np.bool_]) -> bool:
+    return bool(is_good.all()) and bool((values < np.inf).all())
 
 
-def _check(values: Floats, is_good: Any, what: str, wanted: str) -> None:
-    bad = np.argwhere(~is_good)
-    if not len(bad):
+def _check(values: Floats, is_good: NDArray[np.bool_], what: str, wanted: str) -> None:
+    if _is_finite(values, is_good):
         return
-    row, column = (int(place) for place in bad[0])
+    row, column = (int(place[0]) for place in np.nonzero(~(is_good & (values < np.inf))))
     raise EvidenceRefused(
         f"The {what} of answer {column} of galaxy {row} is {values[row, column]:g}. "
         f"It must be {wanted}."

@@ -141,10 +141,9 @@ class Rule:
             subject_set: the name of its set, for a rule that has its own word on some.
 
         Raises:
-            ValueError: the tally is of another length.
+            ValueError: the tally is of another length, or the posterior of another tree.
         """
-        if len(votes) != self.tree.n_answers:
-            raise ValueError(f"votes has {len(votes)} entries, the tree {self.tree.n_answers}.")
+        self._check(len(votes), 1, posterior)
         artifact = self._artifact_verdict(votes, subject_set)
         if is_gold and self.gold == NEVER:
             return Verdict(flagged=artifact.flagged, key=artifact.key, reason=artifact.reason)
@@ -156,6 +155,18 @@ class Rule:
             return artifact
         reason = _of(n_classifications, self.votes, "classification")
         return Verdict(retired=True, flagged=artifact.flagged, key=COUNT, reason=reason)
+
+    def _check(self, n_answers: int, n_subjects: int, known: Posterior | None) -> None:
+        if n_answers != self.tree.n_answers:
+            raise ValueError(f"votes has {n_answers} entries, the tree {self.tree.n_answers}.")
+        if known is None:
+            return
+        if known.tree is not self.tree and known.tree != self.tree:
+            raise ValueError(
+                f'The posterior is of the tree "{known.tree.key}", not of the rule\'s.'
+            )
+        if len(known.alpha) != n_subjects:
+            raise ValueError(f"The posterior is of {len(known.alpha)} subjects, not {n_subjects}.")
 
     def _certain(
         self, votes: Sequence[int], n_classifications: int, known: Posterior | None
@@ -180,11 +191,15 @@ class Rule:
 
         Args:
             votes: (N, K); n_classifications: (N,); is_gold: (N,); subject_sets: of length N.
+
+        Raises:
+            ValueError: the tallies are of another length, or the posterior of another tree.
         """
-        people = np.asarray(n_classifications)
+        votes, people = np.asarray(votes), np.asarray(n_classifications)
+        self._check(votes.shape[1], len(people), posterior)
         spared = np.zeros(len(people), bool) if is_gold is None else np.asarray(is_gold, bool)
         spared = spared & (self.gold == NEVER)
-        flagged, artifact = self._artifact_verdicts(np.asarray(votes), subject_sets)
+        flagged, artifact = self._artifact_verdicts(votes, subject_sets)
         certain = np.zeros(len(people), bool)
         if self.certainty and posterior is not None:
             certain = self.certainty.is_sure(posterior, votes, people)

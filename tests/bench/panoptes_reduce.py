@@ -23,15 +23,11 @@ def main(given: str, out: str) -> None:
     start = time.perf_counter()
     extracts: dict[tuple[int, str], list[tuple[int, dict[str, int]]]] = defaultdict(list)
     for number, user, subject, answers in rows:
-        told = annotation_by_task(
-            {
-                "id": number,
-                "metadata": {},
-                "annotations": [{"task": task, "value": value} for task, value in answers],
-            }
-        )
-        for task, _ in answers:
-            extracts[subject, task].append((user, question_extractor(told, task=task)))
+        annotations = [{"task": task, "value": value} for task, value in answers]
+        for task, _ in answers:  # an extractor changes what it is given
+            told = {"id": number, "metadata": {}, "annotations": annotations}
+            found = question_extractor(annotation_by_task(told), task=task)
+            extracts[subject, task].append((user, found))
     tallies: dict[int, dict[str, dict[str, int]]] = defaultdict(dict)
     for (subject, task), found in extracts.items():
         users = [user for user, _ in found]

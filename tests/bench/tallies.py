@@ -48,12 +48,12 @@ def _campaign(tree: Tree, n_galaxies: int):
     people = Volunteer.objects.bulk_create(Volunteer(uuid=uuid.uuid4()) for _ in range(EACH))
     paths = [list(path) for path in _some_paths(tree)]
     chance = random.Random(1)
+    subjects = list(workflow.subject_sets.get().subjects.values_list("pk", flat=True))
     with connection.cursor() as cursor:
         with cursor.copy(
             "COPY classifications_classification (uuid, workflow_id, subject_id, volunteer_id, "
             "tree_id, path, stream, is_test, shown_at) FROM STDIN"
         ) as copy:
-            subjects = workflow.subject_sets.get().subjects.values_list("pk", flat=True)
             for subject_id in subjects:
                 for person in people:
                     copy.write_row(

@@ -107,7 +107,8 @@ def run_through(broker_url: str, tmp_path: Path) -> None:
             [sys.executable, "manage.py", "shell", "-v0", "-c", call],
             cwd=ROOT, env=environment, check=True, timeout=60,
         )  # fmt: skip
-        wait_for(lambda: Queue.objects.filter(workflow=workflow).count() == 3, tmp_path, worker)
+        waiting = Queue.objects.filter(workflow=workflow, stream="random")
+        wait_for(lambda: waiting.count() == 3, tmp_path, worker)
     finally:
         worker.terminate()
         worker.wait(30)

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 from django.db import connection, transaction
 
 from webapp.consensus import services as consensus
+from webapp.consensus import tally
 from webapp.consensus.models import Consensus
 from webapp.workflows.models import TreeVersion, Workflow
 
@@ -26,41 +29,52 @@ class Difference:
         )
 
 
+# Many people go the same way, so that a path is read and counted once for all galaxies.
 _PATHS = """
-    SELECT standing.subject_id, classification.tree_id, classification.path, standing.weight,
-           count(*)
+    SELECT classification.tree_id, classification.path,
+           array_agg(standing.subject_id), array_agg(standing.weight)
     FROM classifications_standing standing
     JOIN classifications_classification classification
       ON classification.id = standing.classification_id
     WHERE standing.workflow_id = %s AND standing.subject_id = ANY(%s)
       AND standing.state = 'counted'
-    GROUP BY 1, 2, 3, 4
+    GROUP BY 1, 2
 """
 
 
 def fill(workflow: Workflow, tallies: Sequence[Consensus]) -> None:
     """Set the counts of these rows, in memory, to what the votes give on the campaign's axis."""
     axis = workflow.tree.tree
-    for row in tallies:
-        row.votes, row.asked = [0] * axis.n_answers, [0] * axis.n_questions
-        row.weighted, row.weighted_asked = [0.0] * axis.n_answers, [0.0] * axis.n_questions
-        row.n_classifications = 0
-    by_subject = {row.subject_id: row for row in tallies}
-    with connection.cursor() as cursor:
-        cursor.execute(_PATHS, [workflow.pk, list(by_subject)])
-        found = cursor.fetchall()
-    trees = {
-        tree.pk: tree.tree for tree in TreeVersion.objects.filter(pk__in={r[1] for r in found})
-    }
-    for subject_id, tree_id, path, weight, n_people in found:
-        consensus.add_votes(
-            by_subject[subject_id],
-            path=path,
-            weight=weight,
-            tree=trees[tree_id],
-            axis=axis,
-            n_people=n_people,
+    places = {row.subject_id: place for place, row in enumerate(tallies)}
+    n_rows = len(places)
+    people = np.zeros(n_rows, np.int64)
+    votes, weighted = np.zeros((2, n_rows, axis.n_answers))
+    asked, weighted_asked = np.zeros((2, n_rows, axis.n_questions))
+    for tree_id, path, subject_ids, weights in _paths(workflow, list(places)):
+        here = [places[subject_id] for subject_id in subject_ids]
+        count = np.bincount(here, minlength=n_rows)
+        weight = np.bincount(here, weights, minlength=n_rows)
+        answers, questions = map(
+            list, tally.counted(path, TreeVersion.objects.known(tree_id).tree, axis)
         )
+        people += count
+        votes[:, answers] += count[:, None]
+        asked[:, questions] += count[:, None]
+        weighted[:, answers] += weight[:, None]
+        weighted_asked[:, questions] += weight[:, None]
+    for place, row in enumerate(tallies):
+        row.n_classifications = int(people[place])
+        row.votes = votes[place].astype(int).tolist()
+        row.asked = asked[place].astype(int).tolist()
+        row.weighted, row.weighted_asked = weighted[place].tolist(), weighted_asked[place].tolist()
+
+
+def _paths(workflow: Workflow, subject_ids: list[int]) -> list[tuple[Any, ...]]:
+    """Return each path that counts, with the galaxy and the weight of everybody who went it."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PATHS, [workflow.pk, subject_ids])
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found
 
 
 def repair_locked(

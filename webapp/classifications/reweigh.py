@@ -15,7 +15,7 @@ from django.db.models import Max
 from numpy.typing import NDArray
 
 from inference.belief import skill
-from inference.belief.spam import median_seconds
+from inference.belief.spam import median_seconds, suspects
 from inference.formats.tree import Tree
 from webapp.classifications import exclusion, gold, recount
 from webapp.classifications.models import Classification, Reweighing, Skill
@@ -121,7 +121,7 @@ def _estimate(row: Reweighing, workflow: Workflow) -> None:
 def _raise_suspicions(workflow: Workflow, answers: Answers, skills: skill.Skills) -> int:
     """Put on the owner's list who should be looked at; return how many came on it."""
     n_people = skills.n_volunteers
-    found = skill.suspects(
+    found = suspects(
         skills,
         n_classifications=np.bincount(answers.person, minlength=n_people),
         seconds=median_seconds(answers.person, answers.seconds, n_people),
@@ -212,7 +212,8 @@ def _put_skills(workflow: Workflow, people: Sequence[Sequence[int]], skills: ski
 def _matrices(skills: skill.Skills) -> NDArray[np.float32]:
     """Return everybody's confusion matrices, question by question, row by row, (V, numbers)."""
     single = [question.index for question in skills.tree.questions if question.is_single]
-    flat = [skills.confusion(index).reshape(skills.n_volunteers, -1) for index in single]
+    matrices = [skills.confusion(index) for index in single]
+    flat = [found.reshape(len(found), found.shape[1] * found.shape[2]) for found in matrices]
     return np.concatenate(flat, axis=1, dtype=np.float32)
 
 

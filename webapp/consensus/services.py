@@ -75,7 +75,12 @@ def count_votes(
         tree: the version that was answered.
         by: the classification's uuid.
     """
-    add_votes(locked, path=path, weight=weight, tree=tree, axis=workflow.tree.tree)
+    answers, questions = tally.counted(path, tree, workflow.tree.tree)
+    tally.add(locked.votes, answers, 1)
+    tally.add(locked.asked, questions, 1)
+    tally.add(locked.weighted, answers, weight)
+    tally.add(locked.weighted_asked, questions, weight)
+    locked.n_classifications += 1
     known = evidence.belief([locked], workflow.tree.tree)
     verdict = _verdict(locked, workflow.parsed_rule, known)
     if verdict.retired:
@@ -86,24 +91,6 @@ def count_votes(
         )
     _save(locked, evidence.gains(known)[0], is_new_retirement=verdict.retired)
     return verdict
-
-
-def add_votes(
-    row: Consensus,
-    *,
-    path: Sequence[int],
-    weight: float,
-    tree: Tree,
-    axis: Tree,
-    n_people: int = 1,
-) -> None:
-    """Add people of one weight who went the same path to a tally in memory."""
-    answers, questions = tally.counted(path, tree, axis)
-    tally.add(row.votes, answers, n_people)
-    tally.add(row.asked, questions, n_people)
-    tally.add(row.weighted, answers, weight * n_people)
-    tally.add(row.weighted_asked, questions, weight * n_people)
-    row.n_classifications += n_people
 
 
 def _verdict(row: Consensus, rule: Rule, known: Posterior) -> Verdict:

@@ -7,6 +7,7 @@ WIDTH_PX, HEIGHT_PX = 640, 200
 LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 52, 8, 12, 28
 GAP = 0.25  # of a column's place
 SIDE_PX = 320  # of a square plot
+WORDS_PX = 16  # room for the name of its upright axis
 STEPS = (1, 2, 5)  # of a ruler: times a power of ten
 N_TICKS = 4
 QUARTERS = (0, 0.25, 0.5, 0.75, 1)
@@ -120,26 +121,27 @@ def ticks(most: float) -> list[int]:
 
 def square(points: Sequence[tuple[float, float, int]], words: Sequence[str]) -> Square:
     """Return a plot of points (expected, given, how many)."""
-    inner = SIDE_PX - LEFT_PX - RIGHT_PX
+    left = LEFT_PX + WORDS_PX
+    inner = SIDE_PX - left - RIGHT_PX
     ground = SIDE_PX - BOTTOM_PX - 12
     height = ground - TOP_PX
     most = max((n for _, _, n in points), default=1)
     return Square(
         side=SIDE_PX,
-        left=LEFT_PX,
+        left=left,
         top=TOP_PX,
-        right=LEFT_PX + inner,
+        right=left + inner,
         ground=ground,
         middle=SIDE_PX / 2,
         dots=[
             Dot(
-                x=round(LEFT_PX + expected * inner, 1),
+                x=round(left + expected * inner, 1),
                 y=round(ground - given * height, 1),
                 radius=round(max(LEAST_RADIUS_PX, MOST_RADIUS_PX * (n / most) ** 0.5), 1),
                 words=said,
             )
             for (expected, given, n), said in zip(points, words, strict=True)
         ],
-        across=[Mark(round(LEFT_PX + value * inner, 1), f"{value:g}") for value in QUARTERS],
+        across=[Mark(round(left + value * inner, 1), f"{value:g}") for value in QUARTERS],
         up=[Mark(round(ground - value * height, 1), f"{value:g}") for value in QUARTERS],
     )

@@ -130,7 +130,11 @@ def _calibration_plot(found: dict[str, Any] | None) -> charts.Square | None:
         return None
     points = [(expected, given, n) for expected, given, n in found["bins"]]
     words = [
-        _("%(expected)s expected, %(given)s given, %(n)s galaxies")
+        ngettext(
+            "%(expected)s expected, %(given)s given, %(n)s galaxy",
+            "%(expected)s expected, %(given)s given, %(n)s galaxies",
+            n,
+        )
         % {"expected": f"{expected:.2f}", "given": f"{given:.2f}", "n": f"{n:,}"}
         for expected, given, n in points
     ]

@@ -1,5 +1,7 @@
 """Certainty: a rule that retires what is sure, and says why."""
 
+from types import MappingProxyType
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +10,9 @@ from hypothesis import strategies as st
 from inference.belief.posterior import posterior
 from inference.belief.retirement import Rule
 from inference.errors import RuleRefused
-from inference.formats.tree import load_built_in
+from inference.formats.tree import Tree, load_built_in
+from tests.inference.belief.crowds import MERGING
+from tests.inference.formats.trees import tree_values
 
 SHAPE = load_built_in("three-class")
 GZ2 = load_built_in("galaxy-zoo-2")
@@ -141,6 +145,54 @@ def test_many_at_once_are_judged_like_each_alone(tallies, probability, width, pe
         assert (alone.retired, alone.flagged, alone.key) == (
             found.retired[row], found.flagged[row], found.keys[row],
         )  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    tree_values(),
+    st.integers(0, 10_000),
+    st.sampled_from([0.5, 0.8, 0.95]),
+    st.sampled_from([None, 0.4]),
+    st.sampled_from([0, 0.3, 0.5]),
+)
+def test_on_any_tree_many_at_once_are_judged_like_each_alone(
+    values, seed, probability, width, least_reached
+):
+    tree, rng = Tree.parse(values), np.random.default_rng(seed)
+    wanted = rule(tree, probability=probability, width=width, reached=least_reached)
+    asked = rng.integers(0, 40, (6, tree.n_questions)).astype(float)
+    votes = rng.integers(0, 30, (6, tree.n_answers)) * rng.integers(0, 2, (6, tree.n_answers))
+    people = rng.integers(0, 40, 6)
+    prior = np.exp(rng.uniform(np.log(0.05), np.log(50), votes.shape))
+    prior[rng.random(6) < 0.5] = np.nan
+    known = posterior(tree, votes.astype(float), asked, prior=prior)
+    found = wanted.verdicts(votes, people, posterior=known)
+    order = rng.permutation(6)
+    again = wanted.verdicts(votes[order], people[order], posterior=known.part(order))
+    assert (again.keys == found.keys[order]).all()
+    for row in range(6):
+        alone = wanted.verdict(votes[row].tolist(), int(people[row]), posterior=known.part(row))
+        assert (alone.retired, alone.flagged, alone.key) == (
+            found.retired[row], found.flagged[row], found.keys[row],
+        )  # fmt: skip
+
+
+def test_a_question_with_several_parents_must_be_sure_where_both_ways_together_reach_it():
+    """By the one way 0.4 of the volunteers come to q2, by the other 0.3: it is asked of 0.7."""
+    alpha = [4.0, 3.0, 3.0, 1e-3, 1e3, 30.0, 1.0]  # q0: to q1, to q2, to the end; of q1 3 to q2
+    known = posterior(MERGING, np.zeros((1, 7)), prior=np.array([alpha]))
+    assert known.reached()[0, 2] == pytest.approx(0.3, abs=1e-4)
+    through = posterior(MERGING, np.zeros((1, 7)), prior=np.array([[4, 3, 3, 1e3, 1e-3, 30, 1]]))
+    assert through.reached()[0, 2] == pytest.approx(0.7, abs=1e-4)
+    wanted = rule(MERGING, questions=["q2"], reached=0.5, people=0)
+    assert not wanted.verdict([0] * 7, 3, posterior=known).retired  # hardly anybody is asked it
+    assert wanted.verdict([0] * 7, 3, posterior=through).key == "certain"
+
+
+def test_an_object_of_any_kind_is_read():
+    values = MappingProxyType({"probability": 0.9, "votes": 3})
+    wanted = Rule.parse({"format": 2, "votes": 40, "certainty": values}, SHAPE)
+    assert wanted.certainty.probability == 0.9
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import entr
 
 from inference.belief.gain import gain, question_gain
 from inference.belief.posterior import posterior
-from inference.formats.tree import load_built_in
+from inference.formats.tree import Tree, load_built_in
+from tests.inference.belief.crowds import MIXED
+from tests.inference.formats.trees import tree_values
 
 SHAPE = load_built_in("three-class")
 DECALS = load_built_in("galaxy-zoo-decals")
@@ -41,6 +43,16 @@ def test_a_coin_of_which_nothing_is_known():
     assert found[two.index] == pytest.approx(np.log(2) - 0.5)
 
 
+def test_drawing_how_many_give_an_answer_finds_the_same_for_a_multiple_choice():
+    """Each answer of it is a coin of its own; of 12 people asked 5, 0 and 11 gave the three."""
+    votes = np.zeros(MIXED.n_answers)
+    votes[2:5] = [5, 0, 11]
+    known = of(votes, MIXED, np.full((1, MIXED.n_questions), 12.0))
+    coins = [[6.0, 8.0], [1.0, 13.0], [12.0, 2.0]]
+    expected = sum(by_drawing(coin) for coin in coins)
+    assert question_gain(known)[0, 1] == pytest.approx(expected, abs=3e-3)
+
+
 def test_disagreement_of_people_is_no_gain():
     """A hundred votes, half and half: the next one is a coin, and tells next to nothing."""
     assert gain(of([50, 50, 0, 0]))[0] < gain(of([1, 0, 0, 0]))[0] / 10
@@ -71,6 +83,22 @@ def test_on_the_average_each_vote_leaves_less_to_tell(votes):
         gain(of([v + (place == answer) for place, v in enumerate(votes)]))[0] for answer in range(4)
     ]
     assert (known.mean[0] * after).sum() <= gain(known)[0] + 1e-12
+
+
+@settings(max_examples=40)
+@given(tree_values(), st.integers(0, 10_000))
+def test_no_tree_has_a_galaxy_of_which_a_vote_takes_knowledge_away(values, seed):
+    tree, rng = Tree.parse(values), np.random.default_rng(seed)
+    asked = rng.integers(0, 30, (5, tree.n_questions)).astype(float)
+    votes = rng.integers(0, 30, (5, tree.n_answers)).astype(float)
+    prior = np.exp(rng.uniform(np.log(0.05), np.log(200), votes.shape))
+    known = posterior(tree, votes, asked, prior=prior, kappa=0.3)
+    told = question_gain(known)
+    most = [len(q.answers) * np.log(2) if not q.is_single else np.log(len(q.answers))
+            for q in tree.questions]  # fmt: skip
+    assert (told >= 0).all()
+    assert (told <= most).all()
+    assert (gain(known) <= told.sum(axis=1) + 1e-12).all()
 
 
 def test_blocks_make_no_difference(monkeypatch):

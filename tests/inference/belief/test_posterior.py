@@ -10,7 +10,8 @@ from inference.belief import dirichlet
 from inference.belief.posterior import posterior
 from inference.errors import EvidenceRefused
 from inference.formats.question import MULTIPLE_REST
-from inference.formats.tree import load_built_in
+from inference.formats.tree import Tree, load_built_in
+from tests.inference.formats.trees import tree_values
 
 SHAPE = load_built_in("three-class")  # one question of four answers
 DECALS = load_built_in("galaxy-zoo-decals")  # with a multiple choice at its end
@@ -109,6 +110,54 @@ def test_a_vote_never_lowers_the_mean_of_its_answer_nor_its_chance_to_lead(votes
     after = believed(votes)
     assert after.mean[0, answer] >= before.mean[0, answer] - 1e-12
     assert after.leads(question)[0, answer] >= before.leads(question)[0, answer] - 1e-4
+
+
+@settings(max_examples=40)
+@given(tree_values(), st.integers(0, 10_000), st.integers(0, 256).map(lambda steps: steps / 256))
+def test_on_any_tree_a_vote_raises_its_answer_and_lowers_the_others(values, seed, weight):
+    tree, rng = Tree.parse(values), np.random.default_rng(seed)
+    answer = tree.answers[rng.integers(tree.n_answers)]
+    question = tree.questions[answer.question]
+    asked = rng.integers(0, 20, (1, tree.n_questions)) / 4
+    votes = rng.integers(0, 20, (1, tree.n_answers)) / 4
+    votes = np.minimum(votes, asked[:, [one.question for one in tree.answers]])
+    prior = np.exp(rng.uniform(np.log(0.05), np.log(200), votes.shape))
+    more = votes.copy(), asked.copy()
+    more[0][0, answer.index] += weight
+    more[1][0, question.index] += weight
+    before = posterior(tree, votes, asked, prior=prior)
+    after = posterior(tree, *more, prior=prior)
+    rise = after.mean[0] - before.mean[0]
+    assert rise[answer.index] >= -1e-12
+    others = [index for index in range(tree.n_answers) if index != answer.index]
+    assert (rise[others] <= 1e-12).all()
+    elsewhere = [index for index in others if index not in question.span]
+    assert rise[elsewhere] == pytest.approx(np.zeros(len(elsewhere)), abs=0)
+
+
+@settings(max_examples=40)
+@given(tree_values(), st.integers(0, 10_000))
+def test_on_any_tree_what_is_believed_hangs_together(values, seed):
+    tree, rng = Tree.parse(values), np.random.default_rng(seed)
+    asked = np.full((4, tree.n_questions), 20.0)
+    votes = rng.integers(0, 20, (4, tree.n_answers)).astype(float)
+    prior = np.exp(rng.uniform(np.log(0.05), np.log(200), votes.shape))
+    prior[1] = np.nan
+    known = posterior(tree, votes, asked, prior=prior, kappa=rng.uniform(0.1, 3, tree.n_questions))
+    low, high = known.interval()
+    assert ((low <= known.mean) | (known.alpha < 1)).all()
+    assert ((low < high) & (low >= 0) & (high <= 1)).all()
+    share = known.reached()
+    assert (share[:, 0] == 1).all()
+    assert ((share >= 0) & (share <= 1)).all()
+    for question in tree.questions:
+        span = slice(question.span.start, question.span.stop)
+        if question.is_single:
+            assert known.mean[:, span].sum(axis=1) == pytest.approx(np.ones(4))
+            assert known.leads(question).sum(axis=1) == pytest.approx(np.ones(4), abs=1e-7)
+    for row in range(4):
+        assert (known.part(row).reached()[0] == share[row]).all()
+        assert (known.part(row).leading()[0] == known.leading()[row]).all()
 
 
 def test_one_of_many_is_the_same_alone():

@@ -1,10 +1,12 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inference.belief.posterior import posterior
 from inference.belief.retirement import Rule, Verdict
 from inference.errors import RuleRefused
 from inference.formats.tree import Tree, built_in, load_built_in
@@ -94,6 +96,20 @@ def test_more_votes_never_take_a_verdict_back(votes, artifact_votes, then, tally
 def test_a_tally_of_another_tree_is_an_error_of_the_caller():
     with pytest.raises(ValueError, match="3 entries, the tree 4"):
         rule(40).verdict([0, 0, 0], 0)
+    with pytest.raises(ValueError, match="3 entries, the tree 4"):
+        rule(40).verdicts(np.zeros((2, 3), int), [0, 0])
+
+
+def test_a_posterior_of_another_tree_or_of_others_is_an_error_of_the_caller():
+    other = load_built_in("galaxy-zoo-2")
+    votes = np.zeros((1, other.n_answers))
+    with pytest.raises(ValueError, match='of the tree "galaxy-zoo-2", not of the rule'):
+        rule(40).verdict([0] * 4, 0, posterior=posterior(other, votes))
+    known = posterior(TREE, np.zeros((2, 4)))
+    with pytest.raises(ValueError, match="of 2 subjects, not 1"):
+        rule(40).verdict([0] * 4, 0, posterior=known)
+    with pytest.raises(ValueError, match="of 2 subjects, not 3"):
+        rule(40).verdicts(np.zeros((3, 4), int), [0, 0, 0], posterior=known)
 
 
 @pytest.mark.parametrize("name", built_in())

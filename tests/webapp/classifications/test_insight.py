@@ -84,7 +84,7 @@ def test_a_network_is_judged_on_galaxies_never_trained_on():
     for galaxy in made[:2]:
         for number, person in enumerate(people):
             make.classification(person, workflow, galaxy, [0 if number < 8 else 1])
-    Consensus.objects.filter(subject__in=made[:2]).update(prior=[7.0, 2.0, 1.0])
+    Consensus.objects.filter(subject__in=made[:2]).update(prior=[7.0, 2.0, 0.5, 0.5])
     found = figures(workflow)["calibration"]
     assert found["n_galaxies"] == 1
     assert found["bins"] == [[pytest.approx(0.7), pytest.approx(0.8), 1]]
@@ -115,7 +115,7 @@ def test_the_page_shows_what_was_computed(campaign, client):
     address = reverse("dashboard:insight", args=[campaign.slug])
     assert "Not computed yet" in client.get(address).content.decode()
     Skill.objects.create(workflow=campaign, volunteer=make.volunteer_row(), weight=0.5, n_answers=3)
-    Consensus.objects.filter(workflow=campaign).update(prior=[7.0, 2.0, 1.0])
+    Consensus.objects.filter(workflow=campaign).update(prior=[7.0, 2.0, 0.5, 0.5])
     figures(campaign)
     html = client.get(address).content.decode()
     assert "instead of 3" in html

@@ -48,6 +48,11 @@ def test_somebody_who_answers_against_all_others_weighs_next_to_nothing(campaign
     assert row.n_changed >= 1
 
 
+def test_a_campaign_that_nobody_has_answered_is_weighed_too():
+    row = weigh(make.workflow(n_subjects=2))
+    assert (row.n_volunteers, row.n_changed, row.n_recounted) == (0, 0, 0)
+
+
 def test_every_vote_follows_and_raw_votes_stay(campaign):
     workflow, contrary, _ = campaign
     before = list(Consensus.objects.order_by("pk").values_list("votes", "n_classifications"))
@@ -59,7 +64,7 @@ def test_every_vote_follows_and_raw_votes_stay(campaign):
         weight
     }
     for row in Consensus.objects.all():
-        assert min(v for v in row.weighted if v) == weight
+        assert sum(row.weighted) == sum(skill.weight for skill in Skill.objects.all())
     assert list(recount.differences(workflow)) == []
 
 

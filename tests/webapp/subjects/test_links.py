@@ -24,7 +24,7 @@ def test_a_linked_set_is_admitted_and_an_unlinked_one_withdrawn(alice):
 
     links.link_set(workflow=workflow, subject_set=subject_set, by=alice)
     admit_subjects()
-    assert Queue.objects.filter(workflow=workflow).count() == 3
+    assert Queue.objects.filter(workflow=workflow, stream="random").count() == 3
 
     links.unlink_set(workflow=workflow, subject_set=subject_set, by=alice)
     admit_subjects()
@@ -44,7 +44,7 @@ def test_a_set_linked_again_has_its_votes(alice):
 
     tally = Consensus.objects.get()
     assert (tally.n_classifications, tally.retired_at) == (1, None)
-    assert Queue.objects.filter(workflow=workflow).count() == 1
+    assert Queue.objects.filter(workflow=workflow, stream="random").count() == 1
 
 
 def test_each_change_of_a_link_is_logged_once(alice):

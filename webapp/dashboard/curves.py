@@ -20,6 +20,7 @@ N_TICKS = 4
 MOST_NAMES = 8  # under the curve
 MOST_DOTS = 60  # with more, points are no help to the eye
 DOT_PX = 3.0
+_ROUNDING = 1e-6  # of a step: 2.34 is 117 steps of 0.02, and not 116.99999999999999
 
 Points = Sequence[tuple[float, float]]
 
@@ -103,7 +104,7 @@ def steps(least: float, most: float) -> list[float]:
     step = next(
         base * power for base in (*STEPS, 10, 20) if (most - least) / (base * power) <= N_TICKS
     )
-    first, last = math.floor(least / step), math.ceil(most / step)
+    first, last = math.floor(least / step + _ROUNDING), math.ceil(most / step - _ROUNDING)
     return [round(step * number, 12) for number in range(first, last + 1)]
 
 

@@ -26,6 +26,15 @@ class Place:
         """Whether this process writes the files."""
         return self.rank == 0
 
+    @property
+    def words(self) -> str:
+        """What it trains on, as people say it."""
+        if self.device.type == "cuda":
+            name = torch.cuda.get_device_name(self.device)
+            return f"{name} and {self.n_processes - 1} more" if self.n_processes > 1 else name
+        n = torch.get_num_threads()
+        return f"processor, {n} thread{'' if n == 1 else 's'}"
+
     def mean(self, value: Tensor) -> Tensor:
         """Return the mean of a number over all processes."""
         if self.n_processes == 1:

@@ -119,6 +119,7 @@ def fit(
             dataset, config, journal, place, checkpoints=checkpoints, unlabeled=unlabeled
         )
         training.resume()
+        journal.say(f"Training on {place.words}.")
         while not training.progress.is_spent(config):
             training.run_epoch()
         return Fitted(training.best(), training.progress)
@@ -201,15 +202,24 @@ class _Training:
         learner = self._parallel(Learner(self.network))
         total = torch.zeros((), device=self.place.device)
         n_steps = 0
+        self._beat(epoch, 0)
         for batch in self._batches(epoch):
             self._check_cancelled()
             total += self._step(learner, batch, generator)
             n_steps += 1
             if n_steps % 10 == 0:  # reading the sum waits for a GPU, so not at every step
                 self._check_finite(total, epoch, n_steps)
-                self.journal.beat(epoch=epoch + 1, step=n_steps, of_steps=self.steps_per_epoch)
+                self._beat(epoch, n_steps)
         self._check_finite(total, epoch, n_steps)
         return float(self.place.mean(total / n_steps))
+
+    def _beat(self, epoch: int, n_steps: int) -> None:
+        self.journal.beat(
+            epoch=epoch + 1,
+            step=n_steps,
+            of_steps=self.steps_per_epoch,
+            device=self.place.words,
+        )
 
     def _step(self, learner: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
         config = self.config

@@ -1,5 +1,7 @@
 """From a run directory to a model file with its report: learn, judge, export, tell."""
 
+import functools
+import hashlib
 import os
 import platform
 from collections.abc import Callable, Mapping
@@ -152,9 +154,22 @@ def lineage(request: Request, config: Config, dataset: Dataset, epochs: int) -> 
         "config": config.to_json(),
         "epochs": epochs,
         "galaxies": {str(s): int((dataset.splits == s).sum()) for s in np.unique(dataset.splits)},
+        "code_sha256": code_sha256(),
         "torch": torch.__version__,
         "python": platform.python_version(),
     }
+
+
+@functools.cache
+def code_sha256() -> str:
+    """Return the version of the code that trains: the hash of every module of both packages."""
+    digest = hashlib.sha256()
+    root = Path(__file__).parents[1]
+    for package in ("inference", "training"):
+        for path in sorted((root / package).rglob("*.py")):
+            digest.update(f"{path.relative_to(root)}\n".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def is_first() -> bool:

@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "webapp.consensus",
     "webapp.classifications",
     "webapp.predictions",
+    "webapp.retraining",
     "webapp.dashboard",
     "webapp.explore",
 ]
@@ -160,6 +161,7 @@ CACHES = {
 TASK_BUDGET_S = env_int("TASK_BUDGET_S", "600", at_least=1)
 BEAT_EVERY_S = env_int("BEAT_EVERY_S", "20", at_least=1)
 LEASE_S = env_int("LEASE_S", "35", at_least=1)  # and a beat: taken over within a minute
+RUNS_WATCHED_EVERY_S = 5.0  # trainings, whose curves people look at
 CELERY_BROKER_URL = env_str("CELERY_BROKER_URL", "filesystem://")
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
     embedded.broker_options(VAR_DIR)
@@ -193,6 +195,7 @@ WAKES = {
     "spaces": ["webapp.predictions.tasks.refresh_spaces"],
     "lists": ["webapp.predictions.tasks.list_galaxies"],
     "maps": ["webapp.predictions.tasks.draw_maps"],
+    "retraining": ["webapp.retraining.tasks.work_on_runs"],
 }
 # A queue and a process of its own: a network takes every core or the GPU, and one is loaded a
 # process. Nothing is forked there, which CUDA does not survive.
@@ -205,6 +208,16 @@ CELERY_BEAT_SCHEDULE = {
     for tasks in WAKES.values()
     for task in tasks
 } | {
+    "watch": {
+        "task": "webapp.retraining.tasks.watch_runs",
+        "schedule": RUNS_WATCHED_EVERY_S,
+        "options": {"expires": RUNS_WATCHED_EVERY_S},
+    },
+    "schedule": {
+        "task": "webapp.retraining.tasks.start_due_runs",
+        "schedule": 600.0,
+        "options": {"expires": 600},
+    },
     "forget": {
         "task": "webapp.classifications.tasks.forget_expired_handouts",
         "schedule": 600.0,
@@ -286,6 +299,8 @@ MEDIA_URL = "/media/"
 MEDIA_ROOT = VAR_DIR / "media" / "public"
 ORIGINALS_ROOT = VAR_DIR / "media" / "originals"
 UPLOADS_ROOT = VAR_DIR / "uploads"
+RUNS_DIR = Path(env_str("RUNS_DIR", "") or VAR_DIR / "runs")  # the trainer sees it too
+TRAINING_CONFIGS = BASE_DIR / "training" / "configs"
 MODELS_ROOT = VAR_DIR / "models"  # served by no address but the download of a campaign's owners
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

@@ -225,7 +225,8 @@ def run_site(supervisor: Supervisor, var: Path, port: int) -> None:
         (var / "demo-loaded").touch()
     for child in site_children(logs, port):
         supervisor.start(child)
-    trainer = [trainer_child(logs, var / "runs")] if env_bool("TRAINER", "true") else []
+    runs = Path(env_str("RUNS_DIR", "") or var / "runs").absolute()  # as in the settings
+    trainer = [trainer_child(logs, runs)] if env_bool("TRAINER", "true") else []
 
     def when_up() -> None:
         for child in trainer:  # its installation shall not delay the first page

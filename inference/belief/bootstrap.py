@@ -47,10 +47,10 @@ def estimates(values: NDArray[np.floating[Any]], of: list[Means], seed: int = 0)
     value = _means(filled.sum(axis=0), n)
     weights = counts.astype(np.float64)
     drawn = np.concatenate(
-        [_means(times @ filled, times @ weights) for times in _drawings(len(values), seed)]
+        [_means(times @ filled, times @ weights) for times in drawings(len(values), seed)]
     )
     return [
-        _estimate(value[column], drawn[:, column], int(n[column]), figure)
+        estimate(float(figure(value[column])), figure(drawn[:, column]), int(n[column]))
         for column, figure in enumerate(of)
     ]
 
@@ -65,8 +65,8 @@ def paired_bootstrap(differences: NDArray[np.floating[Any]], seed: int = 0) -> E
     return estimates(np.asarray(differences, np.float64)[:, None], [unchanged], seed)[0]
 
 
-def _drawings(n: int, seed: int) -> Iterator[NDArray[np.float64]]:
-    """Yield how often each galaxy is drawn, (some draws, n), until there are _DRAWS draws."""
+def drawings(n: int, seed: int = 0) -> Iterator[NDArray[np.float64]]:
+    """Yield how often each galaxy is drawn, (some draws, n), until there are a thousand draws."""
     chance = np.random.default_rng(seed)
     step = max(1, _BLOCK // max(n, 1))
     for start in range(0, _DRAWS, step):
@@ -83,8 +83,9 @@ def _means(sums: NDArray[np.float64], n: NDArray[Any]) -> NDArray[np.float64]:
     return found
 
 
-def _estimate(value: float, drawn: NDArray[np.float64], n: int, of: Means) -> Estimate:
+def estimate(value: float, drawn: NDArray[np.float64], n: int) -> Estimate:
+    """Return a figure whose value in each drawing of n galaxies is known; NaN is left out."""
     if not n:
         return Estimate(np.nan, np.nan, np.nan, 0)
-    lower, upper = np.quantile(of(drawn[np.isfinite(drawn)]), _QUANTILES)
-    return Estimate(float(of(np.asarray(value))), float(lower), float(upper), n)
+    lower, upper = np.quantile(drawn[np.isfinite(drawn)], _QUANTILES)
+    return Estimate(value, float(lower), float(upper), n)

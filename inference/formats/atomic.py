@@ -59,17 +59,33 @@ def read_plain(path: Path, *, max_bytes: int) -> bytes:
     Raises:
         OSError: it is missing, a link, a pipe or a device, or larger than max_bytes.
     """
-
-    def opener(name: str, flags: int) -> int:
-        return os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
-
-    with open(path, "rb", opener=opener) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "It is no plain file", str(path))
+    with open(path, "rb", opener=_plain) as file:
+        _check_plain(file, path)
         data = file.read(max_bytes + 1)
     if len(data) > max_bytes:
         raise OSError(errno.EFBIG, f"It is larger than {max_bytes:,} bytes", str(path))
     return data
+
+
+def read_end(path: Path, *, n_bytes: int) -> bytes:
+    """Return at most the last n_bytes of a file; others may have put it there.
+
+    Raises:
+        OSError: it is missing, a link, a pipe or a device.
+    """
+    with open(path, "rb", opener=_plain) as file:
+        _check_plain(file, path)
+        file.seek(max(0, os.fstat(file.fileno()).st_size - n_bytes))
+        return file.read(n_bytes)
+
+
+def _plain(name: str, flags: int) -> int:
+    return os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
+def _check_plain(file: BinaryIO, path: Path) -> None:
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        raise OSError(errno.EINVAL, "It is no plain file", str(path))
 
 
 def file_sha256(path: Path) -> str:

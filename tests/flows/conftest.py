@@ -20,3 +20,11 @@ def statements():
         found += [query["sql"] for query in captured.captured_queries]
 
     return listed
+
+
+@pytest.fixture
+def campaign_folders(tmp_path, settings):
+    """Runs, models and pictures in folders of this test."""
+    settings.RUNS_DIR = tmp_path / "runs"
+    settings.MODELS_ROOT = tmp_path / "models"
+    settings.MEDIA_ROOT = tmp_path / "media"

@@ -165,6 +165,25 @@ def put_back(row: BackgroundWork) -> None:
 
 
 @transaction.atomic
+def hand_over(row: BackgroundWork) -> None:
+    """Leave the work to somebody who is no worker of ours: it runs on without a lease.
+
+    Nobody claims it until `take_back`.
+
+    Raises:
+        LeaseLost, WorkCancelled: see `hold`.
+    """
+    hold(row)
+    _held(row).update(lease_expires_at=None, attempts=0, n_done=0, n_total=None)
+
+
+def take_back(row: BackgroundWork) -> bool:
+    """Let a worker claim work that was handed over; False if it is in other hands."""
+    lent = _held(row).filter(lease_expires_at=None)
+    return lent.update(status=WorkStatus.PENDING, not_before_at=None) > 0
+
+
+@transaction.atomic
 def give_up(row: BackgroundWork, error: Exception) -> None:
     """Put the work back with growing patience, or end it as failed after five attempts.
 
@@ -283,7 +302,8 @@ def _extend_until(row: BackgroundWork, stop: Event) -> None:
     try:
         while not stop.wait(settings.LEASE_S / 3):
             try:
-                _held(row).update(lease_expires_at=_lease_end())
+                # Work that was handed over meanwhile has no lease, and shall get none.
+                _held(row).exclude(lease_expires_at=None).update(lease_expires_at=_lease_end())
             except DatabaseTrouble as error:
                 logger.warning("The lease of %s was not extended: %s", row, error)
                 connection.close()

@@ -21,6 +21,7 @@ from webapp.dashboard.views import PER_PAGE, page_or_form, sent_to, status_of
 from webapp.registry import figures, files, promotion, queries, services
 from webapp.registry.forms import ModelFileForm, ReasonForm
 from webapp.registry.models import ModelVersion
+from webapp.retraining.queries import runs_of
 from webapp.workflows.models import Workflow
 
 MODELS, MODEL = "dashboard/models.html", "dashboard/model.html"
@@ -165,6 +166,7 @@ def _model_page(
         "settings_of_training": _facts(found.lineage.get("config")),
         "parent": seen.filter(children=found).first(),
         "children": seen.filter(parent=found).order_by("pk"),
+        "run": runs_of(workflow).filter(model=found).first(),
         "is_whole": files.is_whole(found.sha256),
         **_standing_context(workflow, found, form),
     }

@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from webapp.dashboard import edits, gold, insight, lists, networks, people, streams, views
+from webapp.dashboard import (
+    edits,
+    gold,
+    insight,
+    lists,
+    networks,
+    people,
+    runs,
+    streams,
+    views,
+)
 
 app_name = "dashboard"
 ONE = "campaigns/<slug:slug>/"
@@ -48,6 +58,13 @@ urlpatterns = [
     path(f"{ONE}models/<int:pk>/promote/", networks.promote, name="promote"),
     path(f"{ONE}models/<int:pk>/archive/", networks.archive, name="archive_model"),
     path(f"{ONE}models/<int:pk>/restore/", networks.restore, name="restore_model"),
+    path(f"{ONE}training/", runs.runs, name="runs"),
+    path(f"{ONE}training/retrain/", runs.retrain, name="retrain"),
+    path(f"{ONE}training/plan/", runs.plan, name="plan"),
+    path(f"{ONE}training/<int:pk>/", runs.run, name="run"),
+    path(f"{ONE}training/<int:pk>/live/", runs.run_live, name="run_live"),
+    path(f"{ONE}training/<int:pk>/cancel/", runs.cancel_run, name="cancel_run"),
+    path(f"{ONE}training/<int:pk>/comparison/", runs.comparison, name="comparison"),
     path(f"{ONE}retired/", lists.retired, name="retired"),
     path(f"{ONE}flagged/", lists.flagged, name="flagged"),
     path(f"{ONE}history/", lists.history, name="history"),

@@ -74,7 +74,7 @@ def test_drawing_in_small_blocks_gives_as_many_draws(monkeypatch):
     values = normal(40)
     whole = paired_bootstrap(values)
     monkeypatch.setattr(bootstrap, "_BLOCK", 300)
-    drawn = np.concatenate(list(bootstrap._drawings(40, 0)))
+    drawn = np.concatenate(list(bootstrap.drawings(40, 0)))
     assert drawn.shape == (1000, 40)
     assert (drawn.sum(1) == 40).all()
     assert paired_bootstrap(values).upper == pytest.approx(whole.upper, abs=0.05)

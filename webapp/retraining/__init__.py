@@ -1,0 +1,1 @@
+"""Training a campaign's network again on its votes, and judging it beside the one in use."""

@@ -29,7 +29,7 @@ from webapp.consensus.models import (
     Retirement,
     Stream,
 )
-from webapp.workflows.models import Workflow
+from webapp.workflows.models import TreeVersion, Workflow
 
 CHUNK = 500  # rows that one transaction may lock
 
@@ -141,8 +141,7 @@ def put_tallies(*, workflow: Workflow, tallies: Sequence[Consensus], why: str = 
     """
     if not tallies:
         return Judged()
-    for row in tallies:
-        row.tree_id = workflow.tree_id
+    _follow_tree(workflow, tallies)
     known = evidence.belief(tallies, workflow.tree.tree)
     judged = Judged()
     verdicts = _verdicts(tallies, workflow.parsed_rule, known)
@@ -151,6 +150,20 @@ def put_tallies(*, workflow: Workflow, tallies: Sequence[Consensus], why: str = 
         _save(row, gain, is_new_retirement=bool(change.n_retired))
         judged += change
     return judged
+
+
+def _follow_tree(workflow: Workflow, tallies: Sequence[Consensus]) -> None:
+    """Move tallies to the present tree; a network's word along another structure is forgotten."""
+    lost = []
+    for row in tallies:
+        was, row.tree_id = row.tree_id, workflow.tree_id
+        if row.prior is None or was == row.tree_id:
+            continue
+        if not workflow.tree.tree.same_structure(TreeVersion.objects.known(was).tree):
+            row.prior = None
+            lost.append(row.pk)
+    if lost:
+        Consensus.objects.filter(pk__in=lost).update(prior=None)
 
 
 def _verdicts(rows: Sequence[Consensus], rule: Rule, known: Posterior) -> Iterator[Verdict]:

@@ -1,9 +1,9 @@
 """Writing users and volunteers."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -96,6 +96,30 @@ def claim_browser(*, user: User, browser: uuid.UUID) -> list[Volunteer]:
         rows.filter(uuid__in=[mine.holder, browser]).update(claimed_at=now)
         rows.filter(uuid=browser).update(user=user)
     return list(Volunteer.objects.filter(user=user).order_by("pk"))
+
+
+_SAME = """
+    SELECT * FROM accounts_volunteer
+    WHERE id = %(id)s OR user_id = (SELECT user_id FROM accounts_volunteer WHERE id = %(id)s)
+    ORDER BY is_browser, id FOR UPDATE
+"""
+
+
+def lock_person(volunteer: Volunteer) -> list[Volunteer]:
+    """Return all rows of this person, locked: until the end none of their votes is stored."""
+    rows = list(Volunteer.objects.raw(_SAME, {"id": volunteer.pk}))
+    if len(rows) == 1 and rows[0].user_id is not None:
+        rows = list(Volunteer.objects.raw(_SAME, {"id": volunteer.pk}))  # claimed meanwhile
+    return rows
+
+
+_WAIT = "SELECT id FROM accounts_volunteer WHERE id = ANY(%s) ORDER BY is_browser, id FOR UPDATE"
+
+
+def wait_for_votes(volunteer_ids: Collection[int]) -> None:
+    """Let the votes of these volunteers that are under way be stored, others after this ends."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WAIT, [list(volunteer_ids)])
 
 
 @transaction.atomic

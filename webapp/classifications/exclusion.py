@@ -1,8 +1,11 @@
 """Volunteers whose answers an owner should look at: raised, excluded, and taken back."""
 
+from collections.abc import Sequence
+
 from django.db import transaction
 from django.utils import timezone
 
+from webapp.accounts import services as accounts
 from webapp.accounts.models import User, Volunteer
 from webapp.classifications import recount
 from webapp.classifications.models import Standing, Suspicion
@@ -16,12 +19,14 @@ State = Standing.State
 Status = Suspicion.Status
 
 
+@transaction.atomic
 def raise_suspicion(*, workflow_id: int, volunteer_id: int, words: str) -> bool:
     """Put a volunteer on the owner's list; what an owner has decided stays.
 
     Returns:
         False if they were on it.
     """
+    Volunteer.objects.select_for_update(no_key=True).get(pk=volunteer_id)  # as who decides does
     made, is_new = Suspicion.objects.get_or_create(
         workflow_id=workflow_id, volunteer_id=volunteer_id, defaults={"words": words}
     )
@@ -48,30 +53,50 @@ def keep_volunteer(
 def _decide(
     workflow: Workflow, volunteer: Volunteer, status: Suspicion.Status, by: User, reason: str
 ) -> list[Suspicion]:
-    """Store the decision for all rows of this person; workers let their standings follow."""
-    made = []
-    for row in _rows_of(volunteer):
-        found, _ = Suspicion.objects.select_for_update().get_or_create(
-            workflow=workflow, volunteer=row, defaults={"words": "Excluded by hand."}
-        )
-        if found.status != status:
-            audit.write_entry(
-                actor=by, action=f"{status}_volunteer", target="workflow", target_id=workflow.pk,
-                old={"volunteer": row.pk, "status": found.status},
-                new={"volunteer": row.pk, "status": status}, reason=reason,
-            )  # fmt: skip
-        found.status, found.reason = status, reason[:200]
-        found.decided_by, found.decided_at, found.is_applied = by, timezone.now(), False
-        found.save()
-        made.append(found)
+    """Store the decision for all rows of this person; workers let their standings follow.
+
+    A vote of theirs that is under way is waited for: whatever comes later sees the decision.
+    """
+    rows = accounts.lock_person(volunteer)
+    made = [_put(workflow, row, status, by, reason) for row in rows]
     wake("exclusion")
     return made
 
 
-def _rows_of(volunteer: Volunteer) -> list[Volunteer]:
-    if volunteer.user_id is None:
-        return [volunteer]
-    return list(Volunteer.objects.filter(user=volunteer.user_id).order_by("pk"))
+def _put(
+    workflow: Workflow, volunteer: Volunteer, status: str, by: User | None, reason: str
+) -> Suspicion:
+    found, _ = Suspicion.objects.select_for_update().get_or_create(
+        workflow=workflow, volunteer=volunteer, defaults={"words": "Excluded by hand."}
+    )
+    if found.status != status:
+        audit.write_entry(
+            actor=by, action=f"{status}_volunteer", target="workflow", target_id=workflow.pk,
+            old={"volunteer": volunteer.pk, "status": found.status},
+            new={"volunteer": volunteer.pk, "status": status}, reason=reason,
+        )  # fmt: skip
+    found.status, found.reason = status, reason[:200]
+    found.decided_by, found.decided_at, found.is_applied = by, timezone.now(), False
+    found.save()
+    return found
+
+
+def follow_claim(own: Sequence[Volunteer]) -> None:
+    """Let the last decision on a person hold for all their rows, the one just claimed too.
+
+    Call it while the rows are locked, before any tally is.
+    """
+    rows = Suspicion.objects.filter(volunteer__in=own).exclude(status=Status.OPEN)
+    decided = list(rows.select_related("workflow").order_by("decided_at"))
+    known = {(row.workflow_id, row.volunteer_id): row.status for row in decided}
+    for last in {row.workflow_id: row for row in decided}.values():
+        for volunteer in own:
+            if known.get((last.workflow_id, volunteer.pk)) != last.status:
+                Suspicion.objects.get_or_create(
+                    workflow=last.workflow, volunteer=volunteer, defaults={"words": last.words}
+                )
+                _put(last.workflow, volunteer, last.status, last.decided_by, last.reason)
+                wake("exclusion")
 
 
 def apply_decisions() -> int:
@@ -94,6 +119,9 @@ def apply_decisions() -> int:
 
 @transaction.atomic
 def _apply_chunk(row: Suspicion) -> int:
+    waits = Suspicion.objects.filter(pk=row.pk, decided_at=row.decided_at, is_applied=False)
+    if not waits.select_for_update(no_key=True).first():
+        return 0  # somebody has decided again, or another worker was quicker
     is_excluded = row.status == Status.EXCLUDED
     was, becomes = (
         (State.COUNTED, State.EXCLUDED) if is_excluded else (State.EXCLUDED, State.COUNTED)

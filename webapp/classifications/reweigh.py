@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from inference.belief import skill
 from inference.belief.spam import median_seconds, suspects
 from inference.formats.tree import Tree
+from webapp.accounts import services as accounts
 from webapp.classifications import exclusion, gold, recount
 from webapp.classifications.models import Classification, Reweighing, Skill
 from webapp.common import work
@@ -74,7 +75,8 @@ def start_reweighing(*, workflow: Workflow, by: Any = None) -> Reweighing:
 
 def has_new_answers(workflow: Workflow) -> bool:
     """Return whether anybody has answered since the campaign was last weighed."""
-    done = Reweighing.objects.filter(workflow=workflow).exclude(status=WorkStatus.CANCELLED)
+    stopped = (WorkStatus.CANCELLED, WorkStatus.FAILED)
+    done = Reweighing.objects.filter(workflow=workflow).exclude(status__in=stopped)
     seen = done.aggregate(newest=Max("last_classification_id"))["newest"] or 0
     return Classification.objects.filter(workflow=workflow, pk__gt=seen).exists()
 
@@ -108,14 +110,22 @@ def _estimate(row: Reweighing, workflow: Workflow) -> None:
     )
     with transaction.atomic():
         work.hold(row)
-        row.n_changed = _put_skills(workflow, answers.people, skills)
-        row.n_suspects = _raise_suspicions(workflow, answers, skills)
+        if not _is_overtaken(row, last_id):
+            row.n_changed = _put_skills(workflow, answers.people, skills)
+            row.n_suspects = _raise_suspicions(workflow, answers, skills)
         row.n_volunteers, row.last_classification_id = len(answers.people), last_id or 1
         row.save(
             update_fields=["n_changed", "n_suspects", "n_volunteers", "last_classification_id"]
         )
         n_galaxies = Consensus.objects.filter(workflow=workflow).count()
         work.report(row, n_done=0, n_total=n_galaxies)
+
+
+def _is_overtaken(row: Reweighing, last_id: int) -> bool:
+    """Say whether another re-weighing has looked at newer answers; until the end none comes."""
+    Workflow.objects.select_for_update(no_key=True).get(pk=row.workflow_id)
+    others = Reweighing.objects.filter(workflow=row.workflow_id, last_classification_id__gt=last_id)
+    return others.exists()
 
 
 def _raise_suspicions(workflow: Workflow, answers: Answers, skills: skill.Skills) -> int:
@@ -180,8 +190,14 @@ def _on_axis(path: Sequence[int], tree_id: int, trees: dict[int, Tree], axis: Tr
 
 
 def _put_skills(workflow: Workflow, people: Sequence[Sequence[int]], skills: skill.Skills) -> int:
-    """Store the skills; return how many people have another weight than before."""
+    """Store the skills; return how many people have another weight than before.
+
+    Votes that are under way with another weight are waited for, so that they can follow.
+    """
     known = dict(Skill.objects.filter(workflow=workflow).values_list("volunteer_id", "weight"))
+    weights = {pk: weight for pks, weight in zip(people, skills.weight, strict=True) for pk in pks}
+    changed = {pk for pk, weight in weights.items() if known.get(pk, 1.0) != weight}
+    accounts.wait_for_votes(changed)
     matrices = _matrices(skills)
     rows = [
         Skill(
@@ -197,16 +213,13 @@ def _put_skills(workflow: Workflow, people: Sequence[Sequence[int]], skills: ski
         for volunteer_id in volunteer_ids
     ]
     Skill.objects.bulk_create(
-        rows,
+        sorted(rows, key=lambda row: row.volunteer_id),
         batch_size=CHUNK,
         update_conflicts=True,
         unique_fields=["workflow", "volunteer"],
         update_fields=["weight", "agreement", "n_answers", "n_gold", "confusion"],
     )
-    return sum(
-        any(known.get(pk, 1.0) != float(skills.weight[number]) for pk in volunteer_ids)
-        for number, volunteer_ids in enumerate(people)
-    )
+    return sum(not changed.isdisjoint(pks) for pks in people)
 
 
 def _matrices(skills: skill.Skills) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ from inference.errors import PathRefused
 from webapp.accounts import services as accounts
 from webapp.accounts.identity import Identity
 from webapp.accounts.models import User, Volunteer
-from webapp.classifications import queries, recount
+from webapp.classifications import exclusion, queries, recount
 from webapp.classifications.models import Classification, Handout, Standing
 from webapp.classifications.shown import Shown
 from webapp.common import audit
@@ -174,8 +174,9 @@ class _Inserted(NamedTuple):
 
 # The galaxy's tally is locked, so nobody else changes its standings meanwhile. The second part
 # gives a standing to a first answer only, or to one whose earlier test answer was cleared. An
-# excluded volunteer's answers are kept, and do not count from the start. Nothing is stored for
-# somebody whose last so many answers are all of the last minute.
+# excluded volunteer's answers are kept, and do not count from the start. Of a person's rows the one
+# with most answers says the weight: one may be new. Nothing is stored for somebody whose last so
+# many answers are all of the last minute.
 _INSERT = """
     WITH stored AS (
         INSERT INTO classifications_classification (
@@ -198,8 +199,10 @@ _INSERT = """
            CASE WHEN suspicion.id IS NULL OR %s <> 'counted' THEN %s ELSE 'excluded' END,
            coalesce(suspicion.reason, '')
     FROM stored
-    LEFT JOIN classifications_skill skill
-      ON (skill.workflow_id, skill.volunteer_id) = (stored.workflow_id, stored.volunteer_id)
+    LEFT JOIN LATERAL (
+        SELECT weight FROM classifications_skill
+        WHERE workflow_id = stored.workflow_id AND volunteer_id = ANY(%s)
+        ORDER BY n_answers DESC LIMIT 1) skill ON true
     LEFT JOIN classifications_suspicion suspicion
       ON (suspicion.workflow_id, suspicion.volunteer_id)
        = (stored.workflow_id, stored.volunteer_id) AND suspicion.status = 'excluded'
@@ -237,6 +240,7 @@ def _insert(row: Classification, own: Sequence[Volunteer], state: State) -> _Ins
                 settings.ANSWERS_PER_MINUTE - 1,
                 state,
                 state,
+                [volunteer.pk for volunteer in own],
                 row.subject_id,
                 row.workflow_id,
                 [volunteer.pk for volunteer in own],
@@ -361,6 +365,7 @@ def claim_history(*, user: User, browser: uuid.UUID) -> int:
         How many standings were lost.
     """
     own = accounts.claim_browser(user=user, browser=browser)
+    exclusion.follow_claim(own)
     with connection.cursor() as cursor:
         cursor.execute(_DOUBLES, [[volunteer.pk for volunteer in own]])
         doubles = cursor.fetchall()

@@ -20,6 +20,7 @@ from webapp.dashboard.views import PER_PAGE, page_or_form, sent_to, status_of
 from webapp.registry import queries as registry
 from webapp.registry.forms import MAX_REASON, ReasonForm
 from webapp.retraining import queries, services, watching
+from webapp.retraining.drift import report_of
 from webapp.retraining.forms import PlanForm
 from webapp.retraining.models import TrainingRun
 from webapp.workflows.models import Workflow
@@ -42,6 +43,7 @@ def _runs_page(request: HttpRequest, workflow: Workflow, error: str = "") -> Htt
         "error": error,
         "plan": plan,
         "open_run": open_run,
+        "drift": report_of(workflow),
         "refusal": "" if open_run else queries.refusal(workflow, plan),
         "page": Paginator(queries.runs_of(workflow), PER_PAGE).get_page(request.GET.get("page")),
     }

@@ -5,6 +5,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from webapp.common.models import BackgroundWork, WorkStatus
 from webapp.registry.models import ModelVersion
@@ -135,3 +136,20 @@ class Plan(models.Model):
 
     def __str__(self) -> str:
         return f"plan of {self.workflow_id}"
+
+
+class DriftReport(models.Model):
+    """How far a campaign's newest galaxies are from those that its model was trained on."""
+
+    workflow = models.OneToOneField(Workflow, models.CASCADE, related_name="drift_report")
+    model = models.ForeignKey(ModelVersion, models.CASCADE, related_name="+")
+    distance = models.FloatField(null=True, help_text="0 to 1; null: too few galaxies.")
+    p = models.FloatField(null=True)
+    n_reference = models.IntegerField()
+    n_new = models.IntegerField()
+    has_drifted = models.BooleanField()
+    words = models.TextField()
+    measured_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"drift in {self.workflow_id}"

@@ -110,7 +110,8 @@ def _note(run: TrainingRun, seen: Seen) -> None:
     if (seen.beat, seen.worker) != (run.beat, run.worker):
         run.beat_changed_at = at
     run.worker, run.beat = seen.worker, seen.beat
-    run.live = run.live | seen.live  # a part of the facts comes with some beats only
+    # Some facts come with some beats only; a stage is over when a beat does not name it.
+    run.live = {k: v for k, v in run.live.items() if k != "stage"} | seen.live
     run.metrics, run.log_tail = seen.metrics, seen.log_tail
     epochs = run.config.get("epochs")
     run.n_total = epochs if _is_count(epochs) and epochs else None
@@ -147,7 +148,7 @@ def is_silent(run: TrainingRun) -> bool:
 
 def seconds_left(run: TrainingRun) -> float | None:
     """Return how long the training will take on, by what this worker has done; None if unknown."""
-    if not run.is_training or run.taken_at is None or is_silent(run):
+    if not run.is_training or run.taken_at is None or is_silent(run) or "stage" in run.live:
         return None
     share = share_done(run.metrics, run.live, run.config)
     done = share - run.taken_share

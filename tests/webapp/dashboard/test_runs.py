@@ -147,7 +147,7 @@ def test_a_training_shows_curves_time_left_device_and_log(client, workflow):
                  {"epoch": 2, "loss": 1.5, "validation_loss": 2.25, "learning_rate": 5e-4}],
     )  # fmt: skip
     page = text(client.get(address("run", workflow, run.pk)))
-    for words in ("2 of 8 epochs", "about 3 minutes left", "A GPU", "gpu-7", "1,234.50 Wh",
+    for words in ("2 of 8 epochs", "about 3 minutes left", "A GPU", "gpu-7", "1,234.500 Wh",
                   "(estimated)", "epoch 2: loss 1.5", "galaxies held out, 2: 2.25",
                   "0 of 4 in epoch 3", "Stop this run"):  # fmt: skip
         assert words in page, words

@@ -77,6 +77,11 @@ def test_the_time_left_is_of_this_workers_pace(training, folder):
     TrainingRun.objects.update(taken_at=timezone.now() - timedelta(seconds=20))
     run = watched(run)
     assert watching.seconds_left(run) == pytest.approx(60, abs=2)
+    folder.write_heartbeat(stage="judging")
+    run = watched(run)
+    assert watching.seconds_left(run) is None  # patience may have ended it early
+    folder.write_heartbeat(epoch=3)
+    assert "stage" not in watched(run).live
     folder.break_claim("gpu-7")
     folder.claim("gpu-8")
     run = watched(run)

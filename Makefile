@@ -96,6 +96,10 @@ bench-networks: .venv-training/.dev ## pictures a second that networks predict a
 .PHONY: peers
 peers: $(PEERS:%=.venv-peers/%/.installed) ## other projects' software to compare with, each in an environment of its own
 
+.PHONY: replay
+replay: .venv-training/.dev ## how few votes are enough: real campaigns voted on again, DATA=folder of the public tables
+	@$(TRAINING)/python -m tests.bench.replay "$(DATA)" --picture docs/img/replay.png
+
 .PHONY: starter
 starter: .venv-training/.web ## train the starter network again from DATA=folder, and print its tables
 	@$(TRAINING)/python -m training starter "$(DATA)" --out inference/models/starter.onnx

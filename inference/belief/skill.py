@@ -11,7 +11,6 @@ from inference.belief import dawid_skene, weights
 from inference.belief.answers import ANONYMOUS, Answers, below, whole_numbers
 from inference.belief.dawid_skene import Fit, Votes
 from inference.belief.dirichlet import span_of
-from inference.belief.spam import Limits, Suspect, suspects
 from inference.belief.weights import WEIGHT_STEP, Forecast
 from inference.errors import SkillRefused, shown
 from inference.formats.question import Question
@@ -21,11 +20,8 @@ __all__ = [
     "ANONYMOUS",
     "WEIGHT_STEP",
     "Answers",
-    "Limits",
     "Skills",
-    "Suspect",
     "estimate_skills",
-    "suspects",
 ]
 
 Floats = NDArray[np.float64]

@@ -1,15 +1,12 @@
 """Whom a person should look at: bots, random clickers, and the published cut."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from inference.belief.skill import Skills
 from inference.errors import SkillRefused
-
-if TYPE_CHECKING:
-    from inference.belief.skill import Skills
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -42,7 +39,7 @@ class Suspect:
 
 
 def suspects(
-    skills: "Skills",
+    skills: Skills,
     *,
     n_classifications: ArrayLike | None = None,
     seconds: ArrayLike | None = None,
@@ -108,7 +105,7 @@ def median_seconds(volunteer: Integers, seconds: ArrayLike, n_volunteers: int) -
     return found
 
 
-def _by_agreement(skills: "Skills", limits: Limits) -> dict[int, str]:
+def _by_agreement(skills: Skills, limits: Limits) -> dict[int, str]:
     low = skills.expected - limits.deviations * skills.scatter
     wrong = (skills.n_answers >= limits.answers) & (skills.weight <= limits.weight)
     wrong &= skills.agreement < low
@@ -121,7 +118,7 @@ def _by_agreement(skills: "Skills", limits: Limits) -> dict[int, str]:
     }
 
 
-def _by_pace(skills: "Skills", people: Floats, seconds: Floats, limits: Limits) -> dict[int, str]:
+def _by_pace(skills: Skills, people: Floats, seconds: Floats, limits: Limits) -> dict[int, str]:
     questions = np.maximum(skills.n_answers / np.maximum(people, 1), 1)
     least = limits.seconds * questions
     wrong = (people >= limits.timed) & (seconds < least)
@@ -140,7 +137,7 @@ def _by_artifacts(people: Floats, artifacts: Floats, limits: Limits) -> dict[int
     }
 
 
-def _of_everybody(values: ArrayLike, skills: "Skills", name: str) -> Floats:
+def _of_everybody(values: ArrayLike, skills: Skills, name: str) -> Floats:
     found = np.asarray(values, np.float64)
     if found.shape != (skills.n_volunteers,):
         raise SkillRefused(

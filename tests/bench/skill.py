@@ -11,7 +11,8 @@ import numpy as np
 
 from inference.belief.answers import ANONYMOUS
 from inference.belief.dawid_skene import Votes, fit
-from inference.belief.skill import estimate_skills, suspects
+from inference.belief.skill import estimate_skills
+from inference.belief.spam import suspects
 from tests.bench.peers import CrowdKit, crowd_kit
 from tests.bench.report import Row, table
 from tests.inference.belief.crowds import BINARY

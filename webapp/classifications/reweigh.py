@@ -15,7 +15,7 @@ from django.db.models import Max
 from numpy.typing import NDArray
 
 from inference.belief import skill
-from inference.belief.spam import median_seconds
+from inference.belief.spam import median_seconds, suspects
 from inference.formats.tree import Tree
 from webapp.classifications import exclusion, gold, recount
 from webapp.classifications.models import Classification, Reweighing, Skill
@@ -121,7 +121,7 @@ def _estimate(row: Reweighing, workflow: Workflow) -> None:
 def _raise_suspicions(workflow: Workflow, answers: Answers, skills: skill.Skills) -> int:
     """Put on the owner's list who should be looked at; return how many came on it."""
     n_people = skills.n_volunteers
-    found = skill.suspects(
+    found = suspects(
         skills,
         n_classifications=np.bincount(answers.person, minlength=n_people),
         seconds=median_seconds(answers.person, answers.seconds, n_people),

@@ -3,8 +3,8 @@ import re
 import numpy as np
 import pytest
 
-from inference.belief.skill import estimate_skills, suspects
-from inference.belief.spam import Limits, median_seconds, spam_cut
+from inference.belief.skill import estimate_skills
+from inference.belief.spam import Limits, median_seconds, spam_cut, suspects
 from inference.errors import SkillRefused
 from tests.inference.belief.crowds import MERGING, TERNARY
 from tests.inference.belief.volunteers import crowd_of_shares, first_question

@@ -232,7 +232,7 @@ def _drawn(ids: NDArray[np.int64]) -> Iterator[Block]:
 
 def _store(model: Any, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
     from webapp.predictions import services  # noqa: PLC0415
-    from webapp.predictions.scorer import Said  # noqa: PLC0415
+    from webapp.predictions.said import Said  # noqa: PLC0415
 
     n = len(ids)
     said = Said(

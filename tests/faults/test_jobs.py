@@ -57,8 +57,7 @@ def test_the_message_of_a_request_reaches_the_broker(tmp_path):
         server.stop()
     assert started.returncode == 0, started.stderr
     messages = [path.read_text() for path in (site.var / "broker/messages").glob("*.msg")]
-    assert len(messages) == 1
-    assert "run_ingest_batches" in messages[0]
+    assert sum("run_ingest_batches" in message for message in messages) == 1
 
 
 def test_without_worker_and_broker_votes_and_jobs_are_stored(tmp_path):

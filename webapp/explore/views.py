@@ -14,7 +14,7 @@ from webapp.accounts.access import owners_only
 from webapp.common.errors import DomainError
 from webapp.explore import queries, voices
 from webapp.explore.access import campaign_page, user_of, visible
-from webapp.predictions import maps
+from webapp.predictions import services
 from webapp.predictions.models import ListKind
 from webapp.registry.queries import active_model
 from webapp.workflows.models import TreeVersion, Workflow
@@ -96,7 +96,7 @@ def ask_for_map(request: HttpRequest, workflow: Workflow, subject_id: int) -> Ht
         raise Http404
     answer = request.POST.get("answer", "")
     try:
-        maps.ask_for_map(
+        services.ask_for_map(
             model=seen.model, subject=tally.subject, answer=answer, by=user_of(request)
         )
     except DomainError as error:

@@ -1,12 +1,9 @@
-"""The network that this process has loaded, and what is stored of what it says."""
+"""The network that this process has loaded, and what of its words is stored."""
 
 import logging
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from django.conf import settings
-from numpy.typing import NDArray
 
 from inference.belief.ignorance import tree_bald
 from inference.errors import InferenceError
@@ -14,6 +11,7 @@ from inference.formats.card import Card
 from inference.vision.predict import Scored
 from inference.vision.session import ALPHA, ALPHA_MC, EMBEDDING, Session
 from webapp.common.errors import DomainError
+from webapp.predictions.said import Said
 from webapp.registry.models import ModelVersion
 from webapp.registry.services import model_path
 
@@ -22,19 +20,6 @@ logger = logging.getLogger(__name__)
 
 class CannotLoad(DomainError):
     """The network does not run on this machine."""
-
-
-@dataclass(frozen=True, eq=False)
-class Said:
-    """What a network said of n pictures; NaN where it can say nothing, and `errors` says why."""
-
-    concentrations: NDArray[np.float32]  # (n, K) calibrated, along its own tree
-    ignorance: NDArray[np.float32]  # (n,) nats
-    embedding: NDArray[np.float16]  # (n, 128)
-    errors: tuple[str | None, ...]
-
-    def __len__(self) -> int:
-        return len(self.errors)
 
 
 _loaded: dict[str, Session] = {}  # one at most, by hash
@@ -94,17 +79,3 @@ def said(scored: Scored, card: Card) -> Said:
         )
     ignorance[[error is not None for error in errors]] = np.nan
     return Said(concentrations, ignorance.astype(np.float32), embedding, tuple(errors))
-
-
-def joined(parts: list[Said]) -> Said:
-    """Return several batches as one."""
-
-    def all_of(name: str) -> NDArray[Any]:
-        return np.concatenate([getattr(part, name) for part in parts])
-
-    return Said(
-        all_of("concentrations"),
-        all_of("ignorance"),
-        all_of("embedding"),
-        tuple(error for part in parts for error in part.errors),
-    )

@@ -22,7 +22,7 @@ from webapp.consensus.models import Consensus
 from webapp.consensus.services import CHUNK
 from webapp.predictions import queries, scorer, services, spaces
 from webapp.predictions.models import Batch
-from webapp.predictions.scorer import Said
+from webapp.predictions.said import Said, joined
 from webapp.subjects import media
 from webapp.subjects.models import Subject
 
@@ -109,7 +109,7 @@ class _Chunk:
 
     def store(self) -> None:
         """Store it in one short transaction; only who holds the batch may."""
-        said, batch = scorer.joined(self.parts), self.batch
+        said, batch = joined(self.parts), self.batch
         opinions = priors.Opinions(
             queries.as_array(self.subject_ids), said.concentrations, said.ignorance
         )

@@ -1,4 +1,4 @@
-"""Writing predictions, and planning who scores what."""
+"""Writing predictions, planning who scores what, and asking for heat maps."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,17 +6,29 @@ from typing import Any
 import numpy as np
 from django.db import connection, transaction
 
+from webapp.accounts.models import User
 from webapp.common import work
+from webapp.common.errors import DomainError
 from webapp.common.models import WorkStatus
 from webapp.common.wake import wake
 from webapp.predictions import copying, queries
-from webapp.predictions.models import Batch, Prediction
-from webapp.predictions.scorer import Said
+from webapp.predictions.models import Batch, HeatMap, Prediction
+from webapp.predictions.said import Said
 from webapp.registry.models import ModelVersion
+from webapp.subjects.models import Subject
 from webapp.workflows.models import Workflow
 
+MOST_MAPS = 50  # that wait on the whole site: each takes a second or several
 BATCH = 2000  # galaxies of a batch; a killed worker's are taken over
 MOST_STUCK = 3  # batches of a campaign that fail; then nothing more is planned until somebody looks
+
+
+class NoSuchAnswer(DomainError):
+    """The network's tree has no answer of this name."""
+
+
+class TooManyWait(DomainError):
+    """So many maps wait already that this one would come late."""
 
 
 def plan_batch(*, prefer: str = "") -> Batch | None:
@@ -127,3 +139,32 @@ def retry_batches(*, workflow: Workflow) -> int:
     if n_retried:
         wake("scoring")
     return n_retried
+
+
+@transaction.atomic
+def ask_for_map(*, model: ModelVersion, subject: Subject, answer: str, by: User) -> HeatMap:
+    """Return the map of an answer; a new one waits for a worker, asking twice makes one.
+
+    Raises:
+        NoSuchAnswer: the network's tree has none of this name.
+        TooManyWait: come again later.
+    """
+    names = {model.tree.tree.name(one) for one in model.tree.tree.answers}
+    if answer not in names:
+        raise NoSuchAnswer(f"The model knows no answer {answer[:100]!r}. Choose one of the list.")
+    known = HeatMap.objects.filter(model=model, subject=subject, answer=answer).first()
+    if known is None:
+        known = _asked(model, subject, answer, by)
+    elif known.status == WorkStatus.FAILED:
+        work.retry(known)
+        known.refresh_from_db()
+    wake("maps")
+    return known
+
+
+def _asked(model: ModelVersion, subject: Subject, answer: str, by: User) -> HeatMap:
+    if HeatMap.objects.filter(status=WorkStatus.PENDING).count() >= MOST_MAPS:
+        raise TooManyWait(f"{MOST_MAPS} maps wait already. Ask for this one in a minute.")
+    key = {"model": model, "subject": subject, "answer": answer}
+    HeatMap.objects.bulk_create([HeatMap(**key, requested_by=by)], ignore_conflicts=True)
+    return HeatMap.objects.get(**key)

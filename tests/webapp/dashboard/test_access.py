@@ -43,6 +43,8 @@ OWNERS = {
     "gold_rate": (200, 302),  # no step: no gold is shown
     "gold_answers": (200, 422),
     "remove_gold": (200, 302),
+    "streams": (200, 422),
+    "retry_scoring": (WRONG_METHOD, 302),
     "people": (200, WRONG_METHOD),
     "weigh": (WRONG_METHOD, 302),
     "weighing": (302, WRONG_METHOD),

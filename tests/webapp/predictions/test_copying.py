@@ -6,7 +6,7 @@ import pytest
 from tests import make
 from webapp.predictions import fields, services
 from webapp.predictions.models import Prediction
-from webapp.predictions.scorer import Said
+from webapp.predictions.said import Said
 
 pytestmark = pytest.mark.django_db
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests import make
-from webapp.predictions import maps, tasks
+from webapp.predictions import services, tasks
 from webapp.predictions.models import HeatMap
 from webapp.subjects import media
 
@@ -22,7 +22,7 @@ def asked():
 
 def ask(asked, answer="shape.smooth"):
     model, galaxy, alice = asked
-    return maps.ask_for_map(model=model, subject=galaxy, answer=answer, by=alice)
+    return services.ask_for_map(model=model, subject=galaxy, answer=answer, by=alice)
 
 
 def first_answer(asked):
@@ -53,7 +53,7 @@ def test_asking_twice_makes_one(asked):
 
 
 def test_an_answer_of_another_tree_is_refused(asked):
-    with pytest.raises(maps.NoSuchAnswer, match="Choose one of the list"):
+    with pytest.raises(services.NoSuchAnswer, match="Choose one of the list"):
         ask(asked, "shape.cube")
 
 
@@ -70,9 +70,9 @@ def test_a_picture_that_is_lost_fails_with_a_sentence_and_asking_again_tries_aga
 
 
 def test_too_many_at_once_are_refused(asked, monkeypatch):
-    monkeypatch.setattr(maps, "MOST_WAITING", 1)
+    monkeypatch.setattr(services, "MOST_MAPS", 1)
     tree = asked[0].tree.tree
     ask(asked, tree.name(tree.answers[0]))
-    with pytest.raises(maps.TooManyWait, match="in a minute"):
+    with pytest.raises(services.TooManyWait, match="in a minute"):
         ask(asked, tree.name(tree.answers[1]))
     assert HeatMap.objects.count() == 1

@@ -193,6 +193,33 @@ def shade(brightness: int, number: int = 0, side_px: int = 32) -> bytes:
     return buffer.getvalue()
 
 
+def training_run(workflow: Workflow, *, with_model: bool = False, **fields: Any) -> Any:
+    """A run that a trainer has; or one that is done, with a model and a bare comparison."""
+    from webapp.retraining.models import Comparison, TrainingRun  # noqa: PLC0415
+
+    made = TrainingRun.objects.create(
+        **{
+            "workflow": workflow,
+            "status": "done" if with_model else "running",
+            "phase": "collect" if with_model else "train",
+            "folder": f"run-{next(_numbers)}",
+            "config_name": "smoke",
+            "config": {"epochs": 8},
+            "tree": workflow.tree,
+            "model": model(workflow=workflow) if with_model else None,
+        }
+        | fields
+    )
+    if with_model:
+        questions = {question.key: {"n": 0} for question in workflow.tree.tree.questions}
+        figures = {"challenger": {"n": 0, "nll": None, "questions": questions}}
+        Comparison.objects.create(
+            run=made, n_subjects=0, figures=figures, is_repeatable=True, is_better=False,
+            words="No model was in use that could be compared with it.",
+        )  # fmt: skip
+    return made
+
+
 def user(name: str = "alice", role: Role = Role.VOLUNTEER) -> User:
     """An account; alice, bob and charlie are volunteers unless told otherwise."""
     is_admin = role == Role.ADMIN

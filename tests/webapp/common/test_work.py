@@ -208,6 +208,9 @@ def test_the_lease_is_kept_through_a_failure_of_the_database(monkeypatch):
     calls = []
 
     class Once:
+        def exclude(self, **_):
+            return self
+
         def update(self, **_):
             calls.append(1)
             if len(calls) == 1:

@@ -58,6 +58,13 @@ OWNERS = {
     "promote": (WRONG_METHOD, 422),
     "archive_model": (WRONG_METHOD, 302),
     "restore_model": (WRONG_METHOD, 302),
+    "runs": (200, WRONG_METHOD),
+    "retrain": (WRONG_METHOD, 422),
+    "plan": (200, 422),
+    "run": (200, WRONG_METHOD),
+    "run_live": (302, WRONG_METHOD),
+    "cancel_run": (WRONG_METHOD, 302),
+    "comparison": (200, WRONG_METHOD),
     "retired": (200, WRONG_METHOD),
     "flagged": (200, WRONG_METHOD),
     "history": (200, WRONG_METHOD),
@@ -100,6 +107,8 @@ def world(client):
     }
     model: dict[str, object] = {"pk": make.model(workflow=workflow).pk}
     extra |= dict.fromkeys(("model", "model_file", "promote", "archive_model"), model)
+    run: dict[str, object] = {"pk": make.training_run(workflow, with_model=True).pk}
+    extra |= dict.fromkeys(("run", "run_live", "cancel_run", "comparison"), run)
     extra["restore_model"] = {"pk": make.model(workflow=workflow, status="archived").pk}
 
     def answer(name: str, person: str, method: str):

@@ -49,15 +49,6 @@ def text(page):
     return re.sub(r"\s+", " ", page.content.decode().replace("&#x27;", "'"))
 
 
-def run_of(workflow, **fields):
-    """A run at any stage."""
-    fields = {
-        "status": "running", "phase": "train", "folder": "campaign-1-abc", "config_name": "smoke",
-        "config": {"epochs": 8}, "tree": workflow.tree,
-    } | fields  # fmt: skip
-    return TrainingRun.objects.create(workflow=workflow, **fields)
-
-
 def compared(run, workflow, **fields):
     """A done run with a model and its comparison."""
     run.model, champion = make.model(workflow=workflow), make.model(workflow=workflow)
@@ -86,7 +77,7 @@ def test_others_find_nothing(client, workflow, name):
 
 @pytest.mark.parametrize("name", ["run", "run_live", "comparison", "cancel_run"])
 def test_a_run_is_found_only_under_its_own_campaign(client, alice, workflow, name):
-    run = run_of(make.owned(make.user("bob", Role.SCIENTIST)))
+    run = make.training_run(make.owned(make.user("bob", Role.SCIENTIST)))
     compared(run, run.workflow)
     send = client.post if name == "cancel_run" else client.get
     headers = HTMX if name == "run_live" else {}
@@ -108,7 +99,7 @@ def test_retrain_is_refused_with_its_reason_before_it_is_pressed(client, workflo
 
 
 def test_a_press_while_one_goes_on_leads_to_it(client, workflow):
-    run = run_of(workflow)
+    run = make.training_run(workflow)
     assert client.post(address("retrain", workflow)).headers["Location"] == address(
         "run", workflow, run.pk
     )
@@ -118,7 +109,9 @@ def test_a_press_while_one_goes_on_leads_to_it(client, workflow):
 
 def test_runs_are_listed_with_how_they_ended(client, workflow, django_assert_max_num_queries):
     for number in range(6):
-        run = run_of(workflow, folder=f"f{number}", status="failed", error="The loss became nan.")
+        run = make.training_run(
+            workflow, folder=f"f{number}", status="failed", error="The loss became nan."
+        )
         if number % 2:
             compared(run, workflow)
     with django_assert_max_num_queries(14):
@@ -131,14 +124,14 @@ def test_runs_are_listed_with_how_they_ended(client, workflow, django_assert_max
 
 
 def test_a_run_without_a_trainer_says_how_to_start_one(client, workflow, tmp_path):
-    page = text(client.get(address("run", workflow, run_of(workflow).pk)))
+    page = text(client.get(address("run", workflow, make.training_run(workflow).pk)))
     assert f"python -m training watch {tmp_path / 'runs'}" in page
     assert "hx-get" in page
 
 
 def test_a_training_shows_curves_time_left_device_and_log(client, workflow):
     at = timezone.now() - timedelta(seconds=60)
-    run = run_of(
+    run = make.training_run(
         workflow, worker="gpu-7", beat=9, beat_changed_at=timezone.now(), taken_at=at,
         n_done=2, n_total=8, log_tail="epoch 2: loss 1.5",
         live={"epoch": 3, "step": 0, "of_steps": 4, "device": "A GPU", "energy_wh": 1234.5,
@@ -155,14 +148,16 @@ def test_a_training_shows_curves_time_left_device_and_log(client, workflow):
 
 def test_a_silent_trainer_is_said(client, workflow):
     since = timezone.now() - timedelta(minutes=5)
-    run = run_of(workflow, worker="gpu-7", beat_changed_at=since, taken_at=since)
+    run = make.training_run(workflow, worker="gpu-7", beat_changed_at=since, taken_at=since)
     page = text(client.get(address("run", workflow, run.pk)))
     assert f"The trainer has been silent since {since.astimezone(UTC):%H:%M:%S} UTC" in page
     assert "left" not in re.findall(r'class="muted">about[^<]*', page)
 
 
 def test_a_failed_run_shows_its_sentence_and_polls_no_more(client, workflow):
-    run = run_of(workflow, status="failed", error=f"The loss became nan. {XSS}", log_tail=XSS)
+    run = make.training_run(
+        workflow, status="failed", error=f"The loss became nan. {XSS}", log_tail=XSS
+    )
     page = text(client.get(address("run", workflow, run.pk)))
     assert "The loss became nan." in page
     assert "<script>alert" not in page
@@ -171,7 +166,7 @@ def test_a_failed_run_shows_its_sentence_and_polls_no_more(client, workflow):
 
 
 def test_the_live_part_alone_is_for_htmx_and_reloads_the_page_at_the_end(client, workflow):
-    run = run_of(workflow)
+    run = make.training_run(workflow)
     place = address("run_live", workflow, run.pk)
     assert client.get(place).headers["Location"] == address("run", workflow, run.pk)
     part = client.get(place, headers=HTMX)
@@ -182,7 +177,7 @@ def test_the_live_part_alone_is_for_htmx_and_reloads_the_page_at_the_end(client,
 
 
 def test_stopping_is_asked_for_and_written_down(client, workflow, alice):
-    run = run_of(workflow)
+    run = make.training_run(workflow)
     page = client.post(address("cancel_run", workflow, run.pk), follow=True)
     assert "It is being stopped." in text(page)
     run.refresh_from_db()
@@ -197,7 +192,7 @@ def test_stopping_is_asked_for_and_written_down(client, workflow, alice):
 
 
 def test_a_comparison_shows_both_with_the_difference_and_promotes_in_one_click(client, workflow):
-    run = run_of(workflow)
+    run = make.training_run(workflow)
     compared(run, workflow)
     page = text(client.get(address("comparison", workflow, run.pk)))
     for words in ("-0.250", "-0.375 to -0.125", "0.250", "0.063", "better", "worse",
@@ -211,7 +206,7 @@ def test_a_comparison_shows_both_with_the_difference_and_promotes_in_one_click(c
 
 
 def test_a_first_model_is_shown_without_another(client, workflow):
-    run = run_of(workflow)
+    run = make.training_run(workflow)
     found = compared(run, workflow, champion=None, words="No model was in use.")
     del found.figures["champion"], found.figures["nll"], found.figures["questions"]
     found.save()
@@ -221,7 +216,7 @@ def test_a_first_model_is_shown_without_another(client, workflow):
 
 
 def test_a_run_without_a_model_has_no_comparison(client, workflow):
-    run = run_of(workflow)
+    run = make.training_run(workflow)
     assert client.get(address("comparison", workflow, run.pk)).status_code == 404
 
 

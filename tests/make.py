@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import os
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -153,7 +154,7 @@ def network(
     from tests.inference.models import tiny_model  # noqa: PLC0415
 
     row = workflow.tree if workflow and tree is None else tree_version(tree)
-    options.setdefault("seed", next(_numbers))
+    options.setdefault("seed", os.getpid() * 10_000 + next(_numbers))
     with tempfile.TemporaryDirectory() as folder:
         content = tiny_model(Path(folder), tree=row.tree, **options).read_bytes()
     files.store(content)

@@ -21,8 +21,8 @@ from webapp.registry import queries as registry
 from webapp.registry.models import ModelVersion, Source
 from webapp.registry.services import register_file
 from webapp.retraining import judging, queries
+from webapp.retraining.folders import folder_of
 from webapp.retraining.models import Comparison, TrainingRun
-from webapp.retraining.writing import folder_of
 from webapp.workflows.models import Workflow
 
 NO_CHAMPION = "No model was in use that could be compared with it."

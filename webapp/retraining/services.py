@@ -10,7 +10,8 @@ from webapp.common import audit, work
 from webapp.common.errors import DomainError
 from webapp.common.wake import wake
 from webapp.registry import queries as registry
-from webapp.retraining import configs, queries, writing
+from webapp.retraining import configs, queries
+from webapp.retraining.folders import folder_of
 from webapp.retraining.models import Plan, Reason, TrainingRun
 from webapp.workflows.models import Workflow
 
@@ -98,7 +99,7 @@ def cancel_run(*, run: TrainingRun, by: User | None) -> None:
 
 def _signal(run: TrainingRun) -> None:
     """Tell the trainer at once, if there is one; beat repeats it."""
-    folder = writing.folder_of(run)
+    folder = folder_of(run)
     if folder.path.is_dir():
         folder.cancel()
 

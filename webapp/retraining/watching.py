@@ -23,8 +23,8 @@ from webapp.common import work
 from webapp.common.errors import DomainError
 from webapp.common.models import WorkStatus
 from webapp.common.wake import wake
+from webapp.retraining.folders import folder_of
 from webapp.retraining.models import Phase, TrainingRun
-from webapp.retraining.writing import folder_of
 
 SILENT_S = 120  # as long as a trainer waits before it takes over from another
 LAST_EPOCH = 10_000  # that a training may have

@@ -29,6 +29,7 @@ from inference.vision.preprocess import read_stamp
 from webapp.common import work
 from webapp.common.errors import DomainError
 from webapp.retraining import configs, snapshot
+from webapp.retraining.folders import folder_of
 from webapp.retraining.models import Phase, TrainingRun
 from webapp.retraining.snapshot import Facts
 
@@ -47,11 +48,6 @@ class TreeChanged(DomainError):
 
 class PictureLost(DomainError):
     """A galaxy's picture cannot be read."""
-
-
-def folder_of(run: TrainingRun) -> RunFolder:
-    """Return a run's directory, whether or not it is there yet."""
-    return RunFolder(Path(settings.RUNS_DIR) / run.folder)
 
 
 def write_run(run: TrainingRun) -> None:

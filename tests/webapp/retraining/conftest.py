@@ -6,9 +6,9 @@ from tests import make
 from tests.webapp.retraining import campaigns
 from webapp.accounts.models import Role
 from webapp.retraining import tasks
+from webapp.retraining.folders import folder_of
 from webapp.retraining.models import Plan
 from webapp.retraining.services import start_run
-from webapp.retraining.writing import folder_of
 
 
 @pytest.fixture(autouse=True)

@@ -15,9 +15,10 @@ from webapp.classifications import exclusion
 from webapp.common import work
 from webapp.consensus.models import Consensus
 from webapp.retraining import tasks, writing
+from webapp.retraining.folders import folder_of
 from webapp.retraining.models import Plan, TrainingRun
 from webapp.retraining.services import start_run
-from webapp.retraining.writing import DRAFTS, folder_of
+from webapp.retraining.writing import DRAFTS
 from webapp.subjects import links
 from webapp.subjects.models import Subject
 

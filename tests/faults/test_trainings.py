@@ -17,9 +17,10 @@ from tests.webapp.common.processes import ROOT, environment, wait_until
 from tests.webapp.retraining import campaigns
 from tests.webapp.retraining.trainer import PYTHON, needed, trainer, work_until
 from webapp.retraining import queries, services, tasks
+from webapp.retraining.folders import folder_of
 from webapp.retraining.models import Plan, TrainingRun
 from webapp.retraining.services import start_run
-from webapp.retraining.writing import DRAFTS, folder_of
+from webapp.retraining.writing import DRAFTS
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.processes]
 WORKER = ROOT / "tests" / "webapp" / "retraining" / "worker.py"

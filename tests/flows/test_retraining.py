@@ -15,8 +15,9 @@ from webapp.common.models import AuditEntry
 from webapp.registry import queries as registry
 from webapp.registry.models import Source
 from webapp.retraining import tasks
+from webapp.retraining.folders import folder_of
 from webapp.retraining.models import Plan, TrainingRun
-from webapp.retraining.writing import DRAFTS, folder_of
+from webapp.retraining.writing import DRAFTS
 from webapp.subjects.models import Subject
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.processes]

@@ -125,6 +125,7 @@ def test_an_index_is_built_once_beside_the_work_found_whole_and_dropped(monkeypa
     assert space.is_indexed
     assert space.recall > 0.9
     with connection.cursor() as cursor:
+        cursor.execute("ANALYZE predictions_prediction")
         cursor.execute("SET enable_sort = off")  # so few are sorted quickly
         plan = "EXPLAIN " + index._NEAREST.format(model=model.pk)
         cursor.execute(plan, [as_text(vectors[0])] * 2 + [12])

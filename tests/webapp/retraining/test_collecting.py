@@ -138,6 +138,16 @@ def test_votes_that_were_replaced_are_refused(training, folder, tmp_path):
     assert not Comparison.objects.exists()
 
 
+def test_votes_that_were_replaced_with_their_request_are_refused(training, folder, tmp_path):
+    """The directory is whole in itself, and is not the one that this site has written."""
+    finish(folder, tmp_path)
+    TrainingRun.objects.update(catalog_sha256="0" * 64)
+    run = collected(training)
+    assert run.status == "failed"
+    assert "this site wrote 000000000000: somebody has replaced them" in run.error
+    assert not ModelVersion.objects.exists()
+
+
 def test_a_model_of_other_votes_is_refused(training, folder, tmp_path):
     finish(folder, tmp_path, lineage={"catalog_sha256": "0" * 64})
     run = collected(training)

@@ -150,6 +150,19 @@ def test_a_worker_that_was_overtaken_lets_nothing_appear(asked, monkeypatch):
     assert visible(asked) == [asked.folder]
 
 
+def test_a_worker_that_was_overtaken_at_the_last_moment_lets_nothing_appear(asked, monkeypatch):
+    slow, write = work.claim(asked), writing._write
+
+    def and_be_overtaken(run, drafts):
+        write(run, drafts)
+        TrainingRun.objects.update(token=run.token + 1)
+
+    monkeypatch.setattr(writing, "_write", and_be_overtaken)
+    with pytest.raises(work.LeaseLost):
+        writing.write_run(slow)
+    assert visible(asked) == []
+
+
 def test_a_full_disk_is_said_and_nothing_is_left(asked, monkeypatch):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -37,6 +37,9 @@ INSTALLED_APPS = [
     "allauth.account",
     "csp",
     "django_htmx",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "rest_framework",
     "template_partials",
     "webapp.common",
     "webapp.accounts",
@@ -47,8 +50,11 @@ INSTALLED_APPS = [
     "webapp.classifications",
     "webapp.predictions",
     "webapp.retraining",
+    "webapp.exports",
+    "webapp.imports",
     "webapp.dashboard",
     "webapp.explore",
+    "webapp.api",
 ]
 
 MIDDLEWARE = [

@@ -1,0 +1,1 @@
+"""What programs read: the JSON API, its tokens, and the cone search."""

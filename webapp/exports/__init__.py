@@ -1,0 +1,1 @@
+"""What leaves the site as files: the column dictionary, writers, export jobs, releases."""

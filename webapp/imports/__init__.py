@@ -1,0 +1,1 @@
+"""What comes from other projects: trees, galaxies and votes, with their provenance."""

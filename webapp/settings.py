@@ -168,6 +168,7 @@ TASK_BUDGET_S = env_int("TASK_BUDGET_S", "600", at_least=1)
 BEAT_EVERY_S = env_int("BEAT_EVERY_S", "20", at_least=1)
 LEASE_S = env_int("LEASE_S", "35", at_least=1)  # and a beat: taken over within a minute
 RUNS_WATCHED_EVERY_S = 5.0  # trainings, whose curves people look at
+DRIFT_EVERY_S = 60.0
 CELERY_BROKER_URL = env_str("CELERY_BROKER_URL", "filesystem://")
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
     embedded.broker_options(VAR_DIR)
@@ -223,6 +224,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "webapp.retraining.tasks.start_due_runs",
         "schedule": 600.0,
         "options": {"expires": 600},
+    },
+    "drift": {
+        "task": "webapp.retraining.tasks.measure_drifts",
+        "schedule": DRIFT_EVERY_S,
+        "options": {"expires": DRIFT_EVERY_S},
     },
     "forget": {
         "task": "webapp.classifications.tasks.forget_expired_handouts",

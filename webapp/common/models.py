@@ -79,3 +79,17 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.target} {self.target_id}"
+
+
+class AuditLink(models.Model):
+    """A line's place in the chain of the audit log: its hash is of the line and the link before.
+
+    A trigger adds it when the transaction commits, so that no line is ever without one.
+    """
+
+    place = models.BigIntegerField(primary_key=True, help_text="1 is the oldest; none is left out.")
+    entry = models.OneToOneField(AuditEntry, models.PROTECT, related_name="link")
+    sha256 = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.sha256}"

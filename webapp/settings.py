@@ -58,7 +58,10 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "webapp.subjects.media.serve",  # in local mode; needs nothing of what follows
+    "webapp.dashboard.health.serve",  # for machines; needs nothing of what follows
+    "webapp.subjects.media.serve",  # in local mode; likewise
+    "webapp.dashboard.metrics.measure_requests",
+    "webapp.common.logs.name_requests",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "webapp.common.middleware.secure_responses",
@@ -169,6 +172,9 @@ BEAT_EVERY_S = env_int("BEAT_EVERY_S", "20", at_least=1)
 LEASE_S = env_int("LEASE_S", "35", at_least=1)  # and a beat: taken over within a minute
 RUNS_WATCHED_EVERY_S = 5.0  # trainings, whose curves people look at
 DRIFT_EVERY_S = 60.0
+HEARTBEAT_EVERY_S = 10.0  # of workers and beat
+# A file that a worker or beat touches as long as it lives, for a container's health check.
+HEARTBEAT_FILE = env_str("HEARTBEAT_FILE", "")
 CELERY_BROKER_URL = env_str("CELERY_BROKER_URL", "filesystem://")
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
     embedded.broker_options(VAR_DIR)
@@ -392,11 +398,24 @@ INSIGHT_EVERY_S = (
 )
 ANSWERS_PER_MINUTE = env_int("ANSWERS_PER_MINUTE", "120", at_least=1)
 
+# Operators
+LEAST_FREE_MB = env_int("LEAST_FREE_MB", "1000")  # of the disk under VAR_DIR
+METRICS_TOKEN = env_str("METRICS_TOKEN", "")
+SENTRY_DSN = env_str("SENTRY_DSN", "")
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"()": "webapp.common.logs.LineFormatter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "line": {"()": "webapp.common.logs.LineFormatter"},
+        "json": {"()": "webapp.common.logs.JsonFormatter"},
+    },
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": env_choice("LOG_FORMAT", "line", ("line", "json")),
+        }
+    },
     "root": {
         "handlers": ["stderr"],
         "level": env_choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),

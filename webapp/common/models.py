@@ -1,11 +1,15 @@
 """Long work and the audit log."""
 
 import math
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
+from django.utils import timezone
+
+SILENT_AFTER_S = 45.0  # a process; it speaks every HEARTBEAT_EVERY_S
 
 
 class WorkStatus(models.TextChoices):
@@ -59,6 +63,34 @@ class BackgroundWork(models.Model):
     def percent(self) -> int | None:
         """Whole percent done, or None while the total is unknown."""
         return min(100, 100 * self.n_done // self.n_total) if self.n_total else None
+
+
+class Process(models.Model):
+    """A worker or beat, on whichever machine; it says itself, every few seconds, that it lives."""
+
+    class Kind(models.TextChoices):
+        """What it is for."""
+
+        WORKER = "worker", "worker"
+        SCORER = "scorer", "scorer"
+        BEAT = "beat", "beat"
+
+    name = models.CharField(max_length=200, unique=True, help_text="As Celery calls it.")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    doing = models.CharField(max_length=500, blank=True, help_text="Its tasks at that moment.")
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField(help_text="By the database's clock.")
+
+    class Meta:
+        verbose_name_plural = "processes"
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_alive(self) -> bool:
+        """False if it has been silent for too long."""
+        return timezone.now() - self.seen_at < timedelta(seconds=SILENT_AFTER_S)
 
 
 class AuditEntry(models.Model):

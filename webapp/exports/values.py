@@ -115,7 +115,7 @@ class _Values:
     def is_known(self) -> NDArray[np.bool_]:
         """Return which questions somebody says something of, people or a network, (N, Q)."""
         is_asked = np.greater(self.evidence.weighted_asked, 0)
-        found: NDArray[np.bool_] = is_asked | self.is_seen[:, None]
+        found: NDArray[np.bool_] = np.logical_or(is_asked, self.is_seen[:, None])
         return found
 
     def known(self, values: NDArray[Any]) -> Floats:

@@ -25,6 +25,8 @@ Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
+_BLOCK = 50_000  # galaxies at once
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -102,17 +104,14 @@ def gather(parts: Iterable[Evidence], use: Inputs) -> Population:
 def debiased(galaxies: Population, limits: Limits | None = None) -> NDArray[np.float32]:
     """Return the corrected fraction of each answer, (N, K); NaN where it cannot be told."""
     use = limits or Limits()
-    tree = galaxies.tree
-    share = _shares(galaxies)
-    is_chosen = _within(galaxies, use)
-    way = reached(np.nan_to_num(share), tree)
-    found = np.full(share.shape, np.nan, np.float32)
-    for question in tree.questions:
-        asked = galaxies.asked[:, question.index]
-        teaches = is_chosen & (asked > use.asked) & (way[:, question.index] > use.reached)
+    is_chosen, ways = _within(galaxies, use), _ways(galaxies)
+    found = np.full(galaxies.votes.shape, np.nan, np.float32)
+    for question in galaxies.tree.questions:
+        span, asked = span_of(question), galaxies.asked[:, question.index]
+        teaches = is_chosen & (asked > use.asked) & (ways[:, question.index] > use.reached)
         takes = is_chosen & (asked > 0) & (galaxies.n_classifications >= use.votes)
-        span = span_of(question)
-        found[:, span] = _corrected(share[:, span], _groups(galaxies, teaches, takes, use))
+        share = _share(galaxies.votes[:, span], asked[:, None])
+        found[:, span] = _corrected(share, _groups(galaxies, teaches, takes, use))
         if question.is_single:
             found[:, span] = _whole(found[:, span])
     return found
@@ -133,10 +132,21 @@ def _numbers(part: Evidence, use: Inputs) -> tuple[Tree, list[NDArray[Any]]]:
     return part.tree, [part.votes, part.asked, part.n_classifications, *named]
 
 
-def _shares(galaxies: Population) -> Floats:
-    asked = galaxies.asked[:, layout(galaxies.tree).question]
-    found = np.full(galaxies.votes.shape, np.nan)
-    np.divide(galaxies.votes, asked, out=found, where=asked > 0)
+def _share(votes: NDArray[np.int32], asked: NDArray[np.int32]) -> Floats:
+    """Return shares; NaN where nobody was asked."""
+    found = np.full(votes.shape, np.nan)
+    np.divide(votes, asked, out=found, where=asked > 0)
+    return found
+
+
+def _ways(galaxies: Population) -> NDArray[np.float32]:
+    """Return the product of the fractions on the way to each question, (N, Q)."""
+    tree = galaxies.tree
+    found = np.zeros(galaxies.asked.shape, np.float32)
+    for start in range(0, len(found), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        asked = galaxies.asked[rows][:, layout(tree).question]
+        found[rows] = reached(np.nan_to_num(_share(galaxies.votes[rows], asked)), tree)
     return found
 
 
@@ -160,7 +170,9 @@ def _corrected(share: Floats, groups: Iterable[tuple[Places, Places, Places]]) -
 def _whole(share: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return shares, (N, answers), over their sums."""
     total = share.sum(axis=1, keepdims=True)
-    return np.divide(share, total, out=share.copy(), where=total > 0)
+    whole = share.copy()
+    np.divide(share, total, out=whole, where=total > 0)
+    return whole
 
 
 def _groups(

@@ -11,7 +11,6 @@ from tests.webapp.exports.writers.tables import write
 from webapp.exports import families
 from webapp.exports.column import Column, Kind
 from webapp.exports.columns import QUALITY, catalog_columns, computed, vote_columns
-from webapp.exports.families import Family
 from webapp.exports.writers import FORMATS
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "catalog.md"
@@ -23,7 +22,7 @@ def line(name, kind, unit, null, words):
     return f"| `{name}` | {kind} | {unit} | {null.replace('|', ' ')} | {words} |\n"
 
 
-def documented(one: Column | Family) -> str:
+def documented(one):
     if isinstance(one, Column):
         return line(one.name, one.kind, one.unit, one.null, one.description)
     about = {"question": "*q*", "answer": "*a* to *q*"}[one.of]
@@ -31,7 +30,7 @@ def documented(one: Column | Family) -> str:
     return line(name, one.kind, "", one.null, one.words.format(about))
 
 
-def catalog_table() -> str:
+def catalog_table():
     before = [one for one in families.TREE_FAMILIES if one.is_before_model]
     after = [one for one in families.TREE_FAMILIES if not one.is_before_model]
     rows = [*families.FIRST, *before, *families.MIDDLE, *after, *families.DEBIASED, *families.LAST]

@@ -114,6 +114,7 @@ def duplicate_workflow(*, workflow: Workflow, by: User) -> Workflow:
         "tree": workflow.tree,
         "rule": workflow.rule,
         "mixture": workflow.mixture,
+        "hides_votes": workflow.hides_votes,
     }
     return _create(fields, owner=by, action="duplicate_workflow", copied_from=workflow.slug)
 

@@ -121,6 +121,17 @@ def test_keys_that_run_into_each_other_are_told_apart():
     assert "frac_a_x_lo" in {column.name for column in columns}
 
 
+def test_long_keys_are_cut_off_and_told_apart():
+    question, answer = "q" * 60, "a" * 58
+    answers = [{"key": f"{answer}{n}", "label": "It", "next": None} for n in range(12)]
+    values = {"format": 1, "key": "t", "title": "T", "questions": [
+        {"key": question, "text": "A?", "kind": "single", "answers": answers},
+    ]}  # fmt: skip
+    columns = catalog_columns(Tree.parse(values), {"m" * 100: Kind.TEXT}, debiased=True)
+    check_names(columns)
+    assert f"frac_{'q' * 45}_12_lo" in {column.name for column in columns}
+
+
 @given(tree_values(), st.dictionaries(st.text(max_size=80), st.sampled_from(Kind), max_size=8))
 @settings(max_examples=40, deadline=None)
 def test_names_are_good_for_any_tree_and_any_metadata(values, metadata):

@@ -1,5 +1,6 @@
 """The one dictionary of columns."""
 
+import json
 import re
 
 import pytest
@@ -10,8 +11,13 @@ from hypothesis import strategies as st
 
 from inference.formats.tree import Tree, load_built_in
 from tests.inference.formats.trees import tree_values
-from webapp.exports.columns import Kind, catalog_columns, vote_columns
-from webapp.exports.writers import names_csv
+from webapp.exports.columns import (
+    Kind,
+    catalog_columns,
+    dictionary_json,
+    names_csv,
+    vote_columns,
+)
 
 DECALS = load_built_in("galaxy-zoo-decals").for_campaign("dr5")
 METADATA = {"redshift": Kind.FLOAT64, "Petro R50 (arcsec)": Kind.FLOAT64, "note": Kind.TEXT}
@@ -145,7 +151,8 @@ def test_the_map_of_names_has_one_line_a_column():
     assert len(lines) == len(COLUMNS) + 1
 
 
-def test_the_data_dictionary_of_a_column_is_plain_json():
+def test_the_data_dictionary_is_plain_json():
+    assert json.loads(dictionary_json(COLUMNS)) == [column.to_json() for column in COLUMNS]
     column = next(column for column in COLUMNS if column.name == "ra")
     assert column.to_json() == {
         "name": "ra",

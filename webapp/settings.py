@@ -22,6 +22,7 @@ DEBUG = env_bool("DEBUG", "false")
 SECRET_KEY = embedded.secret_key(VAR_DIR) if LOCAL_MODE else env_str("SECRET_KEY")
 SECRET_KEY_FALLBACKS = env_list("SECRET_KEY_FALLBACKS", "")
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]" if LOCAL_MODE else "")
+PSEUDONYM_KEY = env_str("PSEUDONYM_KEY", "") or SECRET_KEY  # of volunteers, in files
 CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS", "")
 
 INSTALLED_APPS = [
@@ -209,6 +210,7 @@ WAKES = {
     "lists": ["webapp.predictions.tasks.list_galaxies"],
     "maps": ["webapp.predictions.tasks.draw_maps"],
     "retraining": ["webapp.retraining.tasks.work_on_runs"],
+    "exports": ["webapp.exports.tasks.run_exports"],
     "edition": ["webapp.explore.tasks.refresh_editions"],
 }
 # A queue and a process of its own: a network takes every core or the GPU, and one is loaded a
@@ -249,6 +251,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "reweigh": {
         "task": "webapp.classifications.tasks.reweigh_campaigns",
+        "schedule": 24 * 3600.0,
+        "options": {"expires": 3600},
+    },
+    "exports": {
+        "task": "webapp.exports.tasks.forget_old_exports",
         "schedule": 24 * 3600.0,
         "options": {"expires": 3600},
     },
@@ -320,6 +327,9 @@ ORIGINALS_ROOT = VAR_DIR / "media" / "originals"
 UPLOADS_ROOT = VAR_DIR / "uploads"
 RUNS_DIR = Path(env_str("RUNS_DIR", "") or VAR_DIR / "runs")  # the trainer sees it too
 TRAINING_CONFIGS = BASE_DIR / "training" / "configs"
+EXPORTS_ROOT = VAR_DIR / "exports"  # served to who asked for them
+RELEASES_ROOT = VAR_DIR / "releases"  # kept for ever
+EXPORTS_KEPT_DAYS = env_int("EXPORTS_KEPT_DAYS", "14", at_least=1)
 MODELS_ROOT = VAR_DIR / "models"  # served by no address but the download of a campaign's owners
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

@@ -38,8 +38,20 @@ def evidence(
 ) -> Iterator[Evidence]:
     """Yield all galaxies of a campaign by growing id, as they are at the first one's moment.
 
-    Inside a transaction of the caller's, that is their moment; else they have a connection and a
-    read-only transaction of their own, so that the caller may write meanwhile.
+    See `evidence_at` and `one_moment`.
+    """
+    with one_moment() as moment:
+        yield from evidence_at(moment, workflow, chunk=chunk, subject_ids=subject_ids)
+
+
+def evidence_at(
+    moment: Cursor,
+    workflow: Workflow,
+    *,
+    chunk: int = CHUNK,
+    subject_ids: Sequence[int] | None = None,
+) -> Iterator[Evidence]:
+    """Yield all galaxies of a campaign by growing id, as they are at that moment.
 
     Args:
         chunk: galaxies a time.
@@ -48,18 +60,21 @@ def evidence(
     Raises:
         StillCounting: see there.
     """
-    with one_moment() as cursor:
-        _check_counted(cursor, workflow)
-        reader = _Reader(cursor, workflow, chunk, subject_ids)
-        after = -1
-        while len(some := reader.chunk(after)):
-            yield some
-            after = int(some.subject_id[-1])
+    _check_counted(moment, workflow)
+    reader = _Reader(moment, workflow, chunk, subject_ids)
+    after = -1
+    while len(some := reader.chunk(after)):
+        yield some
+        after = int(some.subject_id[-1])
 
 
 @contextmanager
 def one_moment() -> Iterator[Cursor]:
-    """Give a cursor whose statements all see the database as it is at the first of them."""
+    """Give a cursor whose statements all see the database as it is at the first of them.
+
+    Inside a transaction of the caller's it is that one's; else it has a connection and a read-only
+    transaction of its own, so that the caller may write meanwhile.
+    """
     if connection.in_atomic_block:
         with connection.cursor() as wrapped:
             yield wrapped.cursor
@@ -244,7 +259,12 @@ def metadata_kinds(workflow: Workflow) -> dict[str, Kind]:
     What a manifest hides from volunteers for good ("#") is not there.
     """
     with connection.cursor() as cursor:
-        return {source.name: source.kind for source in _sources(cursor, workflow)}
+        return kinds_at(cursor, workflow)
+
+
+def kinds_at(moment: Any, workflow: Workflow) -> dict[str, Kind]:
+    """Return the same as it is at a moment."""
+    return {source.name: source.kind for source in _sources(moment, workflow)}
 
 
 def _sources(cursor: Any, workflow: Workflow) -> list[Source]:

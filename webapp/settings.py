@@ -399,6 +399,7 @@ NAVIGATION = [
     ("classifications:home", "Classify", False),
     ("classifications:my_galaxies", "My galaxies", False),
     ("explore:catalogs", "Catalog", False),
+    ("exports:list", "Files", True),
     ("dashboard:campaigns", "Campaigns", True),
     ("subjects:sets", "Sets", True),
 ]

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -26,7 +27,7 @@ FILES = {
     "sample_1000.ecsv", "votes.parquet", "votes.csv", "columns.json", "names.csv", "README.md",
     "LICENSE.txt", "CITATION.cff", "citation.bib", "datacite.json", "first_look.py", "SHA256SUMS",
 }  # fmt: skip
-GIVEN = {
+GIVEN: dict[str, Any] = {
     "title": "Shapes of seven galaxies & more",
     "authors": ["Rubin, Vera", "Hubble, Edwin"],
     "license": "CC-BY-4.0",

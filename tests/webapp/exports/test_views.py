@@ -1,5 +1,7 @@
 """Pages of files and releases: who sees them, what is refused, what is downloaded."""
 
+from typing import Any
+
 import pytest
 from django.urls import reverse
 
@@ -15,7 +17,7 @@ SIGN_IN, GONE, NOT_YOURS, WRONG_METHOD = 302, 404, 403, 405
 PEOPLE = ("anonymous", "volunteer", "scientist", "owner", "admin")
 
 # What GET and POST answer to anonymous, volunteer, another scientist, owner, administrator.
-CODES = {
+CODES: dict[str, tuple[Any, Any]] = {
     "list": ([SIGN_IN, NOT_YOURS, 200, 200, 200], WRONG_METHOD),
     "request": ([SIGN_IN, NOT_YOURS, 200, 200, 200], [SIGN_IN, NOT_YOURS, 422, 422, 422]),
     "export": ([SIGN_IN, NOT_YOURS, GONE, 200, GONE], WRONG_METHOD),

@@ -104,7 +104,8 @@ def test_a_second_answer_of_the_same_person_is_a_repeat():
 def test_who_chose_nothing_of_several_is_there_too():
     document = json.loads(load_built_in("galaxy-zoo-decals").to_json())
     for question in document["questions"]:
-        question["required"] = False
+        if question["kind"] == "multiple":
+            question["required"] = False
     tree = Tree.parse(document)
     multiple = next(question for question in tree.questions if not question.is_single)
     some = next(path for path in tree.paths() if multiple.index in tree.asked(path))

@@ -3,6 +3,7 @@
 import hashlib
 import random
 import threading
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from webapp.classifications.models import Classification
 from webapp.common import work
 from webapp.common.models import AuditEntry, WorkStatus
 from webapp.consensus.models import Consensus
-from webapp.exports import services, snapshot, writing
+from webapp.exports import contents, services, snapshot
 from webapp.exports.columns import catalog_columns, computed
 from webapp.exports.models import Export
 from webapp.exports.selection import NotAFilter, Selection
@@ -71,10 +72,10 @@ def test_the_rows_are_those_of_the_filters(campaign, alice):
     sizes = set()
     for query in queries(columns):
         with snapshot.one_moment() as moment:
-            catalog = writing.Catalog(moment, campaign, query)
+            catalog = contents.Catalog(moment, campaign, query)
             n_rows = catalog.count()
             parts = list(catalog.parts())
-        found = np.concatenate([rows["source_id"] for rows in parts]) if parts else []
+        found: Any = np.concatenate([rows["source_id"] for rows in parts]) if parts else []
         kept = table["source_id"][Selection.parse(query, columns).mask(table)]
         assert list(found) == list(kept), query
         assert n_rows == len(kept)
@@ -124,8 +125,8 @@ def test_a_cancelled_file_leaves_nothing(campaign, alice, monkeypatch):
         services.cancel_export(export=export, by=alice)
         return real(*args, **options)
 
-    real = writing.Catalog.parts
-    monkeypatch.setattr(writing.Catalog, "parts", cancelled)
+    real = contents.Catalog.parts
+    monkeypatch.setattr(contents.Catalog, "parts", cancelled)
     run_exports()
     export.refresh_from_db()
     assert export.status == WorkStatus.CANCELLED
@@ -179,12 +180,12 @@ def test_votes_that_arrive_meanwhile_are_not_in_it(campaign, alice, monkeypatch)
 
     export = services.request_export(workflow=campaign, asked_by=alice, format="parquet")
     with snapshot.one_moment() as moment:
-        writing.instant_of(moment)  # the moment begins
+        contents.instant_of(moment)  # the moment begins
         thread = threading.Thread(target=vote)
         thread.start()
         while Classification.objects.count() < 30:
             stop.wait(0.01)
-        catalog = writing.Catalog(moment, campaign)
+        catalog = contents.Catalog(moment, campaign)
         rows = [part["votes_shape_spiral"] for part in catalog.parts()]
     stop.set()
     thread.join()

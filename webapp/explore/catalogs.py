@@ -24,7 +24,7 @@ from webapp.explore.shelf import Catalog, Replaced, TooSlow, catalog_of, in_time
 from webapp.explore.sky_map import sky_map
 from webapp.exports.columns import Column
 from webapp.exports.derived import DISAGREEMENT
-from webapp.exports.selection import Refused
+from webapp.exports.selection import CONE, Refused
 from webapp.workflows.models import Workflow
 
 logger = logging.getLogger(__name__)
@@ -150,7 +150,8 @@ def _shown(
         return context | {"histogram": histogram(column, values)}
     if asked.view == MAP:
         drawn = sky_map(found.array("ra")[matched], found.array("dec")[matched])
-        links = [(cell, asked.having("cone", cell.cone.text)) for cell in drawn.cells]
+        rest = asked.having(CONE, "")
+        links = [(cell, f"{rest}&{CONE}={cell.cone.text}") for cell in drawn.cells]
         return context | {"map": drawn, "cells": links}
     n = N_ROWS if asked.view == TABLE else N_PICTURES
     page = matching.page_of(found, matched, asked.order, after=asked.after, n=n)

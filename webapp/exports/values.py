@@ -58,7 +58,7 @@ class _Values:
     def of(self, column: Column) -> NDArray[Any]:
         """Return a column's values, (N,)."""
         if column.family == "metadata":
-            return _typed(self.evidence.metadata[column.source], column)
+            return _metadata(self.evidence.metadata[column.source], column)
         if column.family not in self._found:
             found = _FAMILIES[column.family](self)
             self._found[column.family] = _typed(found, column)
@@ -108,8 +108,7 @@ class _Values:
     @cached_property
     def is_seen(self) -> NDArray[np.bool_]:
         """Return which galaxies a network has seen, (N,)."""
-        found: NDArray[np.bool_] = ~np.isnan(self.evidence.prior).all(axis=1)
-        return found
+        return np.asarray(np.isfinite(self.evidence.prior).any(axis=1))
 
     @cached_property
     def is_known(self) -> NDArray[np.bool_]:
@@ -253,6 +252,13 @@ def _share(part: NDArray[Any], whole: NDArray[Any]) -> Floats:
     found = np.full(part.shape, np.nan)
     np.divide(part, whole, out=found, where=whole > 0)
     return found
+
+
+def _metadata(values: NDArray[Any], column: Column) -> NDArray[Any]:
+    """Return what a survey says, texts without the blanks around them."""
+    if column.kind.is_text:
+        return np.array([text.strip() for text in values.tolist()], object)
+    return _typed(values, column)
 
 
 def _typed(values: NDArray[Any], column: Column) -> NDArray[Any]:

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 
 from tests import make
 from webapp.accounts.models import Role
@@ -305,6 +305,18 @@ def test_what_the_survey_says_is_for_scientists(client, campaign):
     assert "meta_z" in read(client, campaign, "meta_z=0.4..", status=422)
     client.force_login(make.user(role=Role.SCIENTIST))
     assert len(galaxies_of(read(client, campaign, "meta_z=0.4..&view=table"))) == 13
+
+
+def test_the_rows_can_be_asked_for_as_a_file(client, scientist, campaign, edition):
+    try:
+        request = reverse("exports:request", args=[campaign.slug])
+    except NoReverseMatch:
+        pytest.skip("There are no exports yet.")
+    page = read(client, campaign, "ra=0..90&sort=-ra&view=table")
+    assert f'action="{request}"' in page
+    assert 'name="query" value="ra=0..90"' in page
+    client.logout()
+    assert request not in read(client, campaign, "ra=0..90")
 
 
 def test_drafts_of_others_have_no_catalog(client, scientist):

@@ -1,6 +1,21 @@
 """Addresses of what programs read."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from webapp.api import campaigns, galaxies, views
 
 app_name = "api"
-urlpatterns: list[URLPattern] = []
+ONE = "api/workflows/<slug:slug>/"
+urlpatterns = [
+    path("accounts/tokens/", views.tokens, name="tokens"),
+    path("accounts/tokens/new/", views.make_token, name="make_token"),
+    path("accounts/tokens/<int:token_id>/revoke/", views.revoke_token, name="revoke_token"),
+    path("api/", campaigns.Root.as_view(), name="root"),
+    path("api/docs/", views.docs, name="docs"),
+    path("api/openapi.json", views.openapi, name="openapi"),
+    path("api/workflows/", campaigns.Workflows.as_view(), name="workflows"),
+    path(ONE, campaigns.OneWorkflow.as_view(), name="workflow"),
+    path(f"{ONE}models/", campaigns.Models.as_view(), name="models"),
+    path(f"{ONE}subjects/", galaxies.Subjects.as_view(), name="subjects"),
+    path(f"{ONE}predictions/", galaxies.Predictions.as_view(), name="predictions"),
+]

@@ -1,17 +1,21 @@
 """Galaxies and how they come in."""
 
+import functools
+import math
+import operator
 from typing import Any, Self
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models import F, Q
+from django.db.models.functions import Cos, Now, Power, Radians, Sin
 
 from webapp.accounts.models import User
 from webapp.common.models import BackgroundWork, WorkStatus
 from webapp.subjects import media
+from webapp.subjects.cones import Cone
 from webapp.workflows.models import Workflow
 
 
@@ -77,6 +81,27 @@ class SetLink(models.Model):
         return f"{self.subject_set} in {self.workflow}"
 
 
+class SubjectQuerySet(models.QuerySet["Subject"]):
+    """Filters on galaxies."""
+
+    def within(self, cone: Cone) -> Self:
+        """Keep those in a circle on the sky: by ranges of cells, then by the exact angle."""
+        if cone.radius_deg >= 180:
+            return self.filter(healpix__isnull=False)
+        ranges = [Q(healpix__gte=first, healpix__lt=end) for first, end in cone.ranges()]
+        across, along = _half_sine("dec_deg", cone.dec_deg), _half_sine("ra_deg", cone.ra_deg)
+        narrowing = Cos(Radians("dec_deg")) * math.cos(math.radians(cone.dec_deg))
+        found = self.filter(functools.reduce(operator.or_, ranges))
+        return found.alias(haversine=across + narrowing * along).filter(
+            haversine__lte=math.sin(math.radians(cone.radius_deg) / 2) ** 2
+        )
+
+
+def _half_sine(name: str, center_deg: float) -> Power:
+    """Return the squared sine of half the difference of a coordinate to that of a center."""
+    return Power(Sin(Radians(F(name) - center_deg) / 2.0), 2.0)
+
+
 class Subject(models.Model):
     """A galaxy: one picture of it, and what its survey says. Originals are never changed."""
 
@@ -108,6 +133,8 @@ class Subject(models.Model):
         default=dict, blank=True, help_text="Columns as they came; # hidden, ! hidden while voting."
     )
     created_at = models.DateTimeField(db_default=Now())
+
+    objects = SubjectQuerySet.as_manager()
 
     class Meta:
         constraints = [

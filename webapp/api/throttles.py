@@ -1,0 +1,75 @@
+"""How often one token, one person or one address may ask; who asks more often is told to wait."""
+
+import math
+from typing import Any
+
+from allauth.account.adapter import get_adapter
+from django.conf import settings
+from django.http import HttpRequest
+from rest_framework.request import Request
+from rest_framework.throttling import SimpleRateThrottle
+
+from webapp.api.models import AccessToken
+
+
+class _Throttle(SimpleRateThrottle):
+    """Counts the requests of the last minute in the site's cache."""
+
+    def get_rate(self) -> str:
+        """Return the limit as the framework writes it."""
+        return f"{self.per_minute()}/minute"
+
+    def per_minute(self) -> int:
+        """Return how many requests a minute are answered."""
+        raise NotImplementedError
+
+    def wait(self) -> float:
+        """Return after how many seconds to come again, one at least."""
+        return max(1.0, super().wait() or 1.0)
+
+
+class ApiThrottle(_Throttle):
+    """Counts by token, else by person, else by address."""
+
+    def per_minute(self) -> int:
+        """Return how many requests of the API a minute are answered."""
+        return int(settings.API_REQUESTS_PER_MINUTE)
+
+    def get_cache_key(self, request: Request, view: Any) -> str:  # noqa: ARG002
+        """Return the name of the counter: the token's, or the person's."""
+        if isinstance(request.auth, AccessToken):
+            return f"api-token-{request.auth.pk}"
+        return f"api-user-{request.user.pk}"
+
+
+class StrangerThrottle(ApiThrottle):
+    """Counts by address what comes without a token that is good."""
+
+    def get_cache_key(self, request: Request, view: Any) -> str:  # noqa: ARG002
+        """Return the name of the counter."""
+        return f"api-address-{address_of(request._request)}"  # noqa: SLF001 - DRF offers no other
+
+
+class ConeThrottle(_Throttle):
+    """Counts cone searches by address, since they need no account."""
+
+    def per_minute(self) -> int:
+        """Return how many searches a minute are answered."""
+        return int(settings.CONE_SEARCHES_PER_MINUTE)
+
+    def wait_for(self, request: HttpRequest) -> int:
+        """Count a search; return 0, or after how many seconds to come again."""
+        self.key = f"cone-address-{address_of(request)}"
+        self.history = self.cache.get(self.key, [])
+        self.now = self.timer()
+        while self.history and self.history[-1] <= self.now - self.duration:
+            self.history.pop()
+        if len(self.history) >= self.num_requests:
+            return math.ceil(self.wait())
+        self.throttle_success()
+        return 0
+
+
+def address_of(request: HttpRequest) -> str:
+    """Return a keyed hash of an address, as the limits of sign-in count it: none is stored."""
+    return str(get_adapter().get_client_ip(request))

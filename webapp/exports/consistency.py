@@ -14,7 +14,7 @@ _SUM_SLACK = 1e-9
 Table = Mapping[str, NDArray[Any]]
 # Where rows are wrong, the column that shows it, and what is wrong with it.
 _Finding = tuple[NDArray[np.bool_], Column, str]
-_Found = Mapping[tuple[str, int | None, int | None], Column]
+_Found = dict[tuple[str, int | None, int | None], Column]
 
 
 class Inconsistent(DomainError):
@@ -41,9 +41,7 @@ def _findings(table: Table, columns: Sequence[Column]) -> Iterator[_Finding]:
         yield from _range(table[column.name], column)
         if column.family == "source_id" and column.group == "galaxy":
             yield _repeats(table[column.name]), column, "and so has another row"
-    found = {
-        (one.family, one.question, one.answer): one for one in columns if one.question is not None
-    }
+    found: _Found = {(one.family, one.question, one.answer): one for one in columns}
     for column in columns:
         if column.family == "n_votes":
             yield from _sums(table, found, column)

@@ -114,7 +114,8 @@ class _Values:
     @cached_property
     def is_known(self) -> NDArray[np.bool_]:
         """Return which questions somebody says something of, people or a network, (N, Q)."""
-        return self.is_seen[:, None] | (self.evidence.weighted_asked > 0)
+        found: NDArray[np.bool_] = self.evidence.weighted_asked > 0
+        return np.logical_or(self.is_seen[:, None], found)
 
     def known(self, values: NDArray[Any]) -> Floats:
         """Return values of each answer, (N, K), or NaN where nobody says anything."""

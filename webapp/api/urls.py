@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from webapp.api import campaigns, galaxies, views
+from webapp.api import campaigns, cone, galaxies, views, vosi
 
 app_name = "api"
 ONE = "api/workflows/<slug:slug>/"
@@ -18,4 +18,8 @@ urlpatterns = [
     path(f"{ONE}models/", campaigns.Models.as_view(), name="models"),
     path(f"{ONE}subjects/", galaxies.Subjects.as_view(), name="subjects"),
     path(f"{ONE}predictions/", galaxies.Predictions.as_view(), name="predictions"),
+    path("cone/<slug:slug>", cone.search, name="cone"),
+    path("cone/<slug:slug>/capabilities", vosi.capabilities, name="cone_capabilities"),
+    path("cone/<slug:slug>/availability", vosi.availability, name="cone_availability"),
+    path("cone/<slug:slug>/tables", vosi.tables, name="cone_tables"),
 ]

@@ -1,8 +1,11 @@
 """A program that shows a token, and galaxies with places on the sky."""
 
+import gc
+import time
 from collections.abc import Sequence
 from typing import Any
 
+from django.db import connection
 from django.test import Client
 
 from webapp.accounts.models import User
@@ -38,3 +41,19 @@ def placed(subjects: list[Subject], positions: Sequence[tuple[float, float]]) ->
         subject.healpix = sky.healpix(ra_deg, dec_deg)
     Subject.objects.bulk_update(subjects, ["ra_deg", "dec_deg", "healpix"])
     return subjects
+
+
+def wait_until_alone() -> None:
+    """Return when a live server's threads have given their connections back."""
+    others = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    gc.collect()  # what was streamed and is not at its end keeps its connection
+    until = time.monotonic() + 5
+    with connection.cursor() as cursor:
+        while time.monotonic() < until:
+            cursor.execute(others)
+            if cursor.fetchone() == (0,):
+                return
+            time.sleep(0.02)

@@ -23,7 +23,8 @@ from webapp.subjects.cones import Cone
 from webapp.subjects.models import Subject
 from webapp.workflows.models import Workflow
 
-CONE = ("ra_deg", "dec_deg", "radius_deg")
+RANGES = {"ra_deg": (0, 360), "dec_deg": (-90, 90), "radius_deg": (0, 180)}
+CONE = tuple(RANGES)
 _ID = re.compile(r"\d{1,18}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{8,64}", re.ASCII)
@@ -150,9 +151,8 @@ def cone_of(query: Mapping[str, str]) -> Cone | None:
     if missing:
         raise Refused(f"A cone needs {', '.join(missing)} too: give all three of {CONE}.")
     ra_deg, dec_deg, radius_deg = (number_of(name, query[name]) for name in CONE)
-    for name, value, low, high in (
-        ("ra_deg", ra_deg, 0, 360), ("dec_deg", dec_deg, -90, 90), ("radius_deg", radius_deg, 0, 180)
-    ):  # fmt: skip
+    for name, value in zip(CONE, (ra_deg, dec_deg, radius_deg), strict=True):
+        low, high = RANGES[name]
         if not low <= value <= high:
             raise Refused(f"{name}={value:g} is outside {low} to {high} degrees: correct it.")
     return Cone(ra_deg % 360, dec_deg, radius_deg)

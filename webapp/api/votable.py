@@ -24,15 +24,15 @@ _TYPES = {
     Kind.FLOAT64: 'datatype="double"',
     Kind.FLOAT32: 'datatype="float"',
 }
-_FORBIDDEN = {code: "\ufffd" for code in (*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF)}
+_FORBIDDEN = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF), "\ufffd")
 
 
 def error(sentence: str, infos: Infos) -> str:
     """Return the document that says why there is no table."""
     return (
         f"{_HEAD}{_info('Error', sentence)}"
-        f'<RESOURCE type="results">{_infos([("QUERY_STATUS", "ERROR")])}{_infos(infos)}</RESOURCE>\n'
-        "</VOTABLE>\n"
+        f'<RESOURCE type="results">{_info("QUERY_STATUS", "ERROR")}{_infos(infos)}'
+        "</RESOURCE>\n</VOTABLE>\n"
     )
 
 

@@ -1,6 +1,6 @@
 """Circles on the sky: the ranges of HEALPix cells that cover one; no database here.
 
-Cells are the nested ones of order 29 (see `sky.healpix`), so that a coarser cell is a range of them.
+Cells are the nested ones of order 29 (see `sky.healpix`): a coarser one is a range of them.
 Formulas after Górski et al. 2005 (ApJ 622, 759).
 """
 

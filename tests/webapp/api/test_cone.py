@@ -75,7 +75,7 @@ def table_of(answer):
 
 @pytest.fixture
 def session(live_server):
-    """A session whose connections, and with them the server's to the database, end with the test."""
+    """A session whose connections end with the test, and the server's to the database too."""
     with requests.Session() as opened:
         yield opened
     wait_until_alone()
@@ -146,8 +146,8 @@ def test_pyvo_is_told_to_wait(live_server, session, settings):
     assert 1 <= raised.value.retry_after_seconds <= 60
 
 
-# pyvo knows no element of its own for cone searches, and says so.
-@pytest.mark.filterwarnings("ignore:Unknown xsi.type cs.ConeSearch")
+# pyvo has no class of its own for what a cone search says of itself, and warns.
+@pytest.mark.filterwarnings("ignore:Unknown xsi.type", "ignore:.*Unknown element")
 def test_pyvo_reads_what_the_service_says_of_itself(client, one):
     def page(name: str) -> io.BytesIO:
         return io.BytesIO(client.get(f"{address(one)}/{name}").content)

@@ -1,4 +1,4 @@
-"""Lists: pages that nothing moves, parameters that mean something, answers that are not repeated."""
+"""Lists: pages that nothing moves, parameters that mean something, answers not sent twice."""
 
 import gzip
 

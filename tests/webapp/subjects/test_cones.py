@@ -1,5 +1,7 @@
 """Circles on the sky: every position inside is in one of the ranges of cells."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from astropy import units
@@ -81,7 +83,7 @@ def test_any_circle_is_held_by_few_ranges(ra, dec, exponent):
     assert is_covered(cells_of(*around(cone, 50)), ranges).all()
     assert len(ranges) < 200
     assert all(first < end for first, end in ranges)
-    assert all(before[1] < after[0] for before, after in zip(ranges, ranges[1:], strict=False))
+    assert all(before[1] < after[0] for before, after in pairwise(ranges))
 
 
 def test_ranges_hold_little_more_than_the_circle():

@@ -43,11 +43,12 @@ def _findings(table: Table, columns: Sequence[Column]) -> Iterator[_Finding]:
             yield _repeats(table[column.name]), column, "and so has another row"
     found: _Found = {(one.family, one.question, one.answer): one for one in columns}
     for column in columns:
-        if column.family == "n_votes":
-            yield from _sums(table, found, column)
-        elif column.family == "frac":
+        if column.family == "frac":
             yield from _unasked(table, found, column)
             yield from _interval(table, found, column)
+    for column in columns:
+        if column.family == "n_votes":
+            yield from _sums(table, found, column)
 
 
 def _range(values: NDArray[Any], column: Column) -> Iterator[_Finding]:

@@ -58,7 +58,7 @@ class _Values:
     def of(self, column: Column) -> NDArray[Any]:
         """Return a column's values, (N,)."""
         if column.family == "metadata":
-            return _typed(self.evidence.metadata[column.source], column)
+            return _metadata(self.evidence.metadata[column.source], column)
         if column.family not in self._found:
             found = _FAMILIES[column.family](self)
             self._found[column.family] = _typed(found, column)
@@ -114,8 +114,9 @@ class _Values:
     @cached_property
     def is_known(self) -> NDArray[np.bool_]:
         """Return which questions somebody says something of, people or a network, (N, Q)."""
-        found: NDArray[np.bool_] = self.evidence.weighted_asked > 0
-        return np.logical_or(self.is_seen[:, None], found)
+        is_asked = np.greater(self.evidence.weighted_asked, 0)
+        found: NDArray[np.bool_] = is_asked | self.is_seen[:, None]
+        return found
 
     def known(self, values: NDArray[Any]) -> Floats:
         """Return values of each answer, (N, K), or NaN where nobody says anything."""
@@ -254,6 +255,13 @@ def _share(part: NDArray[Any], whole: NDArray[Any]) -> Floats:
     found = np.full(part.shape, np.nan)
     np.divide(part, whole, out=found, where=whole > 0)
     return found
+
+
+def _metadata(values: NDArray[Any], column: Column) -> NDArray[Any]:
+    """Return what a survey says, texts without the blanks around them."""
+    if column.kind.is_text:
+        return np.array([text.strip() for text in values.tolist()], object)
+    return _typed(values, column)
 
 
 def _typed(values: NDArray[Any], column: Column) -> NDArray[Any]:

@@ -31,7 +31,7 @@ class Format:
     name: str
     suffix: str
     media_type: str
-    forbidden: str = ""
+    forbidden: str = r"\x00"  # ends a text in many languages
 
 
 @dataclass(frozen=True)
@@ -122,12 +122,13 @@ class Writer(ABC):
         trace: TracebackType | None,
     ) -> None:
         """Give the file its name, or take it away where something was raised."""
-        with self._stack:
+        with self._stack, ExitStack() as failing:
+            failing.callback(self.abandon)
             if error is not None:
-                self.abandon()
                 raise error
             self._check_number()
             self.finish()
+            failing.pop_all()
 
     def write(self, table: Mapping[str, NDArray[Any]]) -> None:
         """Add rows.
@@ -201,10 +202,8 @@ class Writer(ABC):
             self._refuse(np.array([not _is_text(one) for one in values]), place, table, _NO_TEXT)
             raise
         self._refuse(texts.is_null().to_numpy(zero_copy_only=False), place, table, _NO_TEXT)
-        if self.format.forbidden:
-            wrong = pc.match_substring_regex(texts, self.format.forbidden)
-            if pc.any(wrong).as_py():
-                self._refuse(wrong.to_numpy(zero_copy_only=False), place, table, self._beyond)
+        wrong = pc.match_substring_regex(texts, self.format.forbidden)
+        self._refuse(wrong.to_numpy(zero_copy_only=False), place, table, self._beyond)
         return texts
 
     @property

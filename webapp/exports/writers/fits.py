@@ -68,7 +68,7 @@ class FitsWriter(Writer):
         """Move rows apart where longer texts have followed, and write the header."""
         layout = self._layout()
         self.file.flush()
-        with self._beside.open("rb") as written:
+        with self._beside.open("rb", buffering=0) as written:
             self._move(written, layout)
             size = self.n_rows * layout.itemsize
             self.file.seek(self._start + size)

@@ -13,6 +13,8 @@ from webapp.exports.writers.yaml import table_yaml
 
 # What may begin a formula, and what may look so to a spreadsheet; only these are looked at closer.
 _MAY_RUN = r"^(?:[\s=+\-@|%]|[^\x00-\x7f])"
+# What readers of ECSV take for the end of a line, or for blanks around a text.
+_NOT_ECSV = r"[\x00\x0b-\x0d\x1c-\x1e\x{85}\x{2028}\x{2029}]|^\s|\s$"
 
 
 class _TextWriter(Writer):
@@ -49,7 +51,7 @@ class _TextWriter(Writer):
 class CsvWriter(_TextWriter):
     """Writes CSV by RFC 4180, with line feeds; unknown numbers are empty."""
 
-    format = Format("csv", "CSV", ".csv", "text/csv", r"\x00")
+    format = Format("csv", "CSV", ".csv", "text/csv")
 
     def text(self, values: Any) -> Any:
         """Return texts, those that a spreadsheet might run with an apostrophe before them."""
@@ -73,7 +75,7 @@ class CsvWriter(_TextWriter):
 class EcsvWriter(_TextWriter):
     """Writes ECSV 1.0: a header in YAML, then CSV; unknown numbers are nan."""
 
-    format = Format("ecsv", "ECSV", ".ecsv", "text/x-ecsv")
+    format = Format("ecsv", "ECSV", ".ecsv", "text/x-ecsv", _NOT_ECSV)
 
     def begin(self) -> None:
         """Write the header and the line of names."""

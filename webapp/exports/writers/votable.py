@@ -16,42 +16,61 @@ from webapp.exports.writers import votable_head
 from webapp.exports.writers.base import Format, Part, Writer
 
 SMALL = 1_000  # rows; up to here people may want to read it
-# Characters that XML does not have, and those of white space that its readers change.
-_NOT_XML = r"[\x00-\x08\x0b-\x1f\x{fffe}\x{ffff}]|^\s|\s$"
+# Characters that XML does not have, and those that its readers change: returns, blanks around.
+_NOT_READABLE = r"[\x00-\x08\x0b-\x1f\x{fffe}\x{ffff}]|^\s|\s$"
 
 
 class VOTableWriter(Writer):
-    """Writes TABLEDATA or BINARY2, by the number of rows."""
+    """Writes BINARY2, or TABLEDATA if the table is small and all its texts can be XML."""
 
-    format = Format("votable", "VOTable", ".vot", "application/x-votable+xml", _NOT_XML)
+    format = Format("votable", "VOTable", ".vot", "application/x-votable+xml")
 
     def begin(self) -> None:
         """Write the fields."""
         head = votable_head.head(self.columns, self.names, self.header, n_rows=self.n_rows)
+        self.file.write((head + "<DATA>\n").encode())
         self._is_small = self.n_rows <= SMALL
-        start = "<DATA>\n" + ("<TABLEDATA>\n" if self._is_small else _BINARY_START)
-        self.file.write((head + start).encode())
+        self._waiting: list[Part] = []
         self._left = b""  # bytes that do not fill a group of three yet
+        if not self._is_small:
+            self.file.write(_BINARY_START)
 
     def add(self, part: Part) -> None:
         """Write rows."""
         if self._is_small:
-            self.file.write(_table_data(self.columns, part).encode())
-            return
+            self._waiting.append(part)
+        else:
+            self._add_binary(part)
+
+    def finish(self) -> None:
+        """Write what has waited, and close what is open."""
+        if self._is_small and all(map(_is_readable, self._waiting)):
+            rows = "".join(_table_data(self.columns, part) for part in self._waiting)
+            self.file.write(f"<TABLEDATA>\n{rows}</TABLEDATA>\n".encode())
+        else:
+            if self._is_small:
+                self.file.write(_BINARY_START)
+            for part in self._waiting:
+                self._add_binary(part)
+            self.file.write(base64.b64encode(self._left) + _BINARY_END)
+        self.file.write(("</DATA>\n" + votable_head.TAIL).encode())
+
+    def _add_binary(self, part: Part) -> None:
         data = self._left + binary2(self.columns, part)
         whole = len(data) // 3 * 3
         self.file.write(base64.b64encode(data[:whole]))
         self._left = data[whole:]
 
-    def finish(self) -> None:
-        """Close what is open."""
-        self.file.write(base64.b64encode(self._left))
-        end = "</TABLEDATA>\n" if self._is_small else _BINARY_END
-        self.file.write((end + "</DATA>\n" + votable_head.TAIL).encode())
+
+_BINARY_START = b'<BINARY2>\n<STREAM encoding="base64">'
+_BINARY_END = b"</STREAM>\n</BINARY2>\n"
 
 
-_BINARY_START = '<BINARY2>\n<STREAM encoding="base64">'
-_BINARY_END = "</STREAM>\n</BINARY2>\n"
+def _is_readable(part: Part) -> bool:
+    return not any(
+        pc.any(pc.match_substring_regex(texts, _NOT_READABLE)).as_py()
+        for texts in part.texts.values()
+    )
 
 
 def _table_data(columns: Sequence[Column], part: Part) -> str:
@@ -89,11 +108,12 @@ def binary2(columns: Sequence[Column], part: Part) -> bytes:
 
 def _nulls(columns: Sequence[Column], part: Part) -> NDArray[np.bool_]:
     found = np.zeros((part.n, len(columns)), bool)
+    # Not with out=: NumPy 2.4 gets isnan wrong where the output has gaps.
     for place, column in enumerate(columns):
         if column.kind.is_float:
-            np.isnan(part.values[place], out=found[:, place])
+            found[:, place] = np.isnan(part.values[place])
         elif not column.kind.is_text:
-            np.equal(part.values[place], votable_head.least(column), out=found[:, place])
+            found[:, place] = part.values[place] == votable_head.least(column)
     return found
 
 

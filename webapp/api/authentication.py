@@ -1,8 +1,5 @@
 """Who asks: a program by its token, or a person by the session of the site."""
 
-from typing import cast
-
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
@@ -32,7 +29,7 @@ class TokenAuthentication(BaseAuthentication):
             raise AuthenticationFailed(f"The Authorization header holds no single token. {HOW}")
         token = token_of(words[1].decode("latin-1"))
         services.note_use(token=token)
-        return cast("User", token.user), token
+        return token.user, token
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002
         """Return what a client without a token is told to send."""
@@ -59,6 +56,6 @@ def _problem(token: AccessToken) -> str:
         return f"was revoked on {token.revoked_at:%Y-%m-%d}"
     if token.expires_at is not None and token.expires_at <= timezone.now():
         return f"expired on {token.expires_at:%Y-%m-%d}"
-    if not cast("AbstractBaseUser", token.user).is_active:
+    if not token.user.is_active:
         return "belongs to an account that is closed"
     return ""

@@ -27,8 +27,8 @@ class Workflows(Resource):
         seen = Workflow.objects.filter(pk__in=visible(user_of(request)), pk__gt=place.after)
         ordered = seen.select_related("tree").order_by("pk")
         rows, has_more = paging.cut(list(ordered[: place.limit + 1]), place)
-        shapes = WorkflowSerializer(rows, many=True).data
-        return self.page(shapes, place, rows[-1].pk if has_more else None)
+        after = rows[-1].pk if has_more else None
+        return self.page(WorkflowSerializer, rows, place, after=after)
 
 
 class OneWorkflow(Resource):
@@ -52,9 +52,9 @@ class Models(Resource):
         active = active_model(workflow)
         found = models_of(workflow).filter(pk__gt=place.after).order_by("pk")
         rows, has_more = paging.cut(list(found[: place.limit + 1]), place)
-        context = {"active": active.pk if active else None}
-        shapes = ModelSerializer(rows, many=True, context=context).data
-        return self.page(shapes, place, rows[-1].pk if has_more else None)
+        after = rows[-1].pk if has_more else None
+        used = active.pk if active else None
+        return self.page(ModelSerializer, rows, place, after=after, active=used)
 
 
 class Root(Resource):

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any
 
 import numpy as np
@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 from rest_framework.exceptions import AuthenticationFailed
 
 from inference.errors import shown
+from inference.formats.tree import Tree
 from webapp.accounts.models import User
 from webapp.api import rows, votable
 from webapp.api.authentication import token_of
+from webapp.api.catalog import columns_of as columns_of_catalog
 from webapp.api.provenance import origin
 from webapp.api.search import NotASearch, Search
 from webapp.api.throttles import ConeThrottle
 from webapp.explore.access import visible
-from webapp.exports.columns import Column, Kind, catalog_columns, computed
+from webapp.exports.columns import Column, Kind, computed
 from webapp.exports.evidence import Evidence
 from webapp.subjects.models import Subject
 from webapp.workflows.models import Workflow
@@ -107,7 +109,12 @@ def _found(workflow: Workflow, wanted: Search, most: int) -> list[int]:
 
 def columns_of(workflow: Workflow, verbosity: int) -> list[Column]:
     """Return the columns of an answer; the protocol wants the main identifier as text."""
-    every = catalog_columns(workflow.tree.tree)
+    return _columns(workflow.tree.tree, verbosity)
+
+
+@lru_cache(maxsize=64)
+def _columns(tree: Tree, verbosity: int) -> list[Column]:
+    every = columns_of_catalog(tree)
     if verbosity == 1:
         every = tuple(column for column in every if column.name in LEAST)
     elif verbosity == 2:
@@ -156,7 +163,7 @@ def _viewer(request: HttpRequest) -> User | None:
     word, _, key = request.headers.get("Authorization", "").partition(" ")
     if word.lower() == "bearer":
         try:
-            return token_of(key.strip()).user  # type: ignore[return-value]
+            return token_of(key.strip()).user
         except AuthenticationFailed as error:
             raise Unanswerable(401, str(error)) from None
     return request.user if isinstance(request.user, User) else None

@@ -50,8 +50,8 @@ class Subjects(Resource):
         workflow, place = self.campaign(slug), self.place()
         found = self._found(workflow, place, request.query_params)
         rows, has_more = paging.cut(list(found[: place.limit + 1]), place)
-        shapes = SubjectSerializer(rows, many=True, context={"request": request}).data
-        return self.page(shapes, place, rows[-1].pk if has_more else None)
+        after = rows[-1].pk if has_more else None
+        return self.page(SubjectSerializer, rows, place, after=after)
 
     def _found(
         self, workflow: Workflow, place: paging.Place, query: Mapping[str, str]
@@ -90,7 +90,7 @@ class Predictions(Resource):
         workflow, place = self.campaign(slug), self.place()
         model = _model(workflow, request.query_params.get("model"))
         if model is None:
-            return self.page([], place, None)
+            return self.page(PredictionSerializer, [], place, after=None)
         rows = Prediction.objects.filter(
             model=model, subject__consensus__workflow=workflow, subject_id__gt=place.after
         )
@@ -100,12 +100,9 @@ class Predictions(Resource):
         page, has_more = paging.cut(list(ordered[: place.limit + 1]), place)
         tree = model.tree.tree
         names = [tree.name(answer) for answer in tree.answers]
-        shapes = [_said(row, model, names) for row in page]
-        return self.page(
-            PredictionSerializer(shapes, many=True).data,
-            place,
-            page[-1].subject_id if has_more else None,
-        )
+        said = [_said(row, model, names) for row in page]
+        after = page[-1].subject_id if has_more else None
+        return self.page(PredictionSerializer, said, place, after=after)
 
 
 def _said(row: Prediction, model: ModelVersion, names: Sequence[str]) -> dict[str, Any]:

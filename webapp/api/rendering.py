@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,7 @@ class JsonRenderer(JSONRenderer):
 class AlwaysJson(BaseContentNegotiation):
     """There is one kind of answer, so that a browser's wishes need not be refused."""
 
-    def select_parser(self, request: Request, parsers: Sequence[Any]) -> Any:
+    def select_parser(self, request: Request, parsers: Iterable[Any]) -> Any:
         """Return the parser that reads what was sent, or None."""
         kind = (request.content_type or "").partition(";")[0].strip().lower()
         return next((parser for parser in parsers if parser.media_type == kind), None)
@@ -41,11 +41,12 @@ class AlwaysJson(BaseContentNegotiation):
     def select_renderer(
         self,
         request: Request,  # noqa: ARG002
-        renderers: Sequence[BaseRenderer],
+        renderers: Iterable[BaseRenderer],
         format_suffix: str | None = None,  # noqa: ARG002
     ) -> tuple[BaseRenderer, str]:
         """Return the one renderer."""
-        return renderers[0], str(renderers[0].media_type)
+        only = next(iter(renderers))
+        return only, str(only.media_type)
 
 
 def plain(value: Any) -> Any:
@@ -53,7 +54,7 @@ def plain(value: Any) -> Any:
 
     A single-precision number is written with the digits that it has.
     """
-    if isinstance(value, np.floating):
-        number = float(str(value)) if isinstance(value, np.float32) else float(value)
+    if isinstance(value, (np.float32, np.float64)):
+        number = float(str(value))
         return number if math.isfinite(number) else None
     return value.item() if isinstance(value, np.generic) else value

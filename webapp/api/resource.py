@@ -79,8 +79,22 @@ class Resource(APIView):
         """Return which page is asked for."""
         return paging.Place.of(self.request.path, self.request.query_params)
 
-    def page(self, results: Sequence[Any], place: paging.Place, after: int | None) -> Response:
-        """Answer a page; `after` is the id of its last row if others follow."""
+    def page(
+        self,
+        shape: Any,
+        rows: Sequence[Any],
+        place: paging.Place,
+        *,
+        after: int | None,
+        **context: Any,
+    ) -> Response:
+        """Answer a page.
+
+        Args:
+            shape: the serializer of a row; it is given the request and the context.
+            after: the id of the last row if others follow.
+        """
         address = None if after is None else place.next(after)
         following = address and self.request.build_absolute_uri(address)
+        results = shape(rows, many=True, context={"request": self.request, **context}).data
         return Response({"results": results, "next": following})

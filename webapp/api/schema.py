@@ -32,7 +32,7 @@ _PROBLEM = {
 }
 
 
-class TokenScheme(OpenApiAuthenticationExtension):
+class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """How the document says what a token is."""
 
     target_class = "webapp.api.authentication.TokenAuthentication"
@@ -46,7 +46,8 @@ class TokenScheme(OpenApiAuthenticationExtension):
 @lru_cache(maxsize=1)
 def document() -> dict[str, Any]:
     """Return the OpenAPI document; made once a process."""
-    return dict(SchemaGenerator().get_schema(request=None, public=True))
+    generator: Any = SchemaGenerator
+    return dict(generator().get_schema(request=None, public=True))
 
 
 def operations() -> list[dict[str, Any]]:
@@ -73,7 +74,9 @@ def _sorted(operation: dict[str, Any]) -> list[tuple[str, Any]]:
 
 def _answer(responses: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the fields of an answer, or of one row of a page."""
-    good = next((of for code, of in responses.items() if code in ("200", "201", "202")), {})
+    good: dict[str, Any] = next(
+        (of for code, of in responses.items() if code in ("200", "201", "202")), {}
+    )
     return _fields(good, "application/json")
 
 
@@ -147,3 +150,37 @@ PAGING = [
     ),
     OpenApiParameter("cursor", str, description="Where the page begins; follow `next` instead."),
 ]
+
+_TEXT, _WHOLE = {"type": "string"}, {"type": "integer"}
+_DEGREES = {"type": "number", "nullable": True, "description": "ICRS degrees."}
+CATALOG_ROW: Any = {
+    "type": "object",
+    "description": "A galaxy; its other fields are the campaign's columns, see `columns`.",
+    "properties": {"source_id": _WHOLE, "survey_id": _TEXT, "ra": _DEGREES, "dec": _DEGREES},
+    "additionalProperties": {},
+}
+CATALOG_PAGE: Any = {
+    "type": "object",
+    "required": ["results", "next"],
+    "properties": {
+        "results": {"type": "array", "items": CATALOG_ROW},
+        "next": {"type": "string", "format": "uri", "nullable": True,
+                 "description": "Address of the next page, null at the end."},
+    },
+}  # fmt: skip
+COLUMNS: Any = {
+    "type": "object",
+    "required": ["columns"],
+    "properties": {
+        "columns": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["name", "type", "description"],
+                "properties": {"name": _TEXT, "type": _TEXT, "unit": _TEXT, "ucd": _TEXT,
+                               "description": _TEXT, "null": _TEXT},
+                "additionalProperties": {},
+            },
+        }
+    },
+}  # fmt: skip

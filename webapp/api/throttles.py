@@ -1,7 +1,7 @@
 """How often one token, one person or one address may ask; who asks more often is told to wait."""
 
 import math
-from typing import Any
+from typing import Any, cast
 
 from allauth.account.adapter import get_adapter
 from django.conf import settings
@@ -59,15 +59,12 @@ class ConeThrottle(_Throttle):
 
     def wait_for(self, request: HttpRequest) -> int:
         """Count a search; return 0, or after how many seconds to come again."""
-        self.key = f"cone-address-{address_of(request)}"
-        self.history = self.cache.get(self.key, [])
-        self.now = self.timer()
-        while self.history and self.history[-1] <= self.now - self.duration:
-            self.history.pop()
-        if len(self.history) >= self.num_requests:
-            return math.ceil(self.wait())
-        self.throttle_success()
-        return 0
+        is_allowed = self.allow_request(cast("Request", request), cast("Any", None))
+        return 0 if is_allowed else math.ceil(self.wait())
+
+    def get_cache_key(self, request: Request | HttpRequest, view: Any) -> str:  # noqa: ARG002
+        """Return the name of the counter."""
+        return f"cone-address-{address_of(cast('HttpRequest', request))}"
 
 
 def address_of(request: HttpRequest) -> str:

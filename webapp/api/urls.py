@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from webapp.api import campaigns, cone, galaxies, views, vosi
+from webapp.api import campaigns, catalog, cone, galaxies, views, vosi
 
 app_name = "api"
 ONE = "api/workflows/<slug:slug>/"
@@ -15,6 +15,9 @@ urlpatterns = [
     path("api/openapi.json", views.openapi, name="openapi"),
     path("api/workflows/", campaigns.Workflows.as_view(), name="workflows"),
     path(ONE, campaigns.OneWorkflow.as_view(), name="workflow"),
+    path(f"{ONE}columns/", catalog.Columns.as_view(), name="columns"),
+    path(f"{ONE}consensus/", catalog.Catalog.as_view(), name="consensus"),
+    path(f"{ONE}consensus/<int:subject_id>/", catalog.Galaxy.as_view(), name="consensus_of"),
     path(f"{ONE}models/", campaigns.Models.as_view(), name="models"),
     path(f"{ONE}subjects/", galaxies.Subjects.as_view(), name="subjects"),
     path(f"{ONE}predictions/", galaxies.Predictions.as_view(), name="predictions"),

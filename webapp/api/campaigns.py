@@ -1,5 +1,6 @@
 """Campaigns and their networks."""
 
+from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -72,3 +73,18 @@ class Root(Resource):
         return Response(
             {key: reverse(f"api:{name}", request=request) for key, name in names.items()}
         )
+
+
+class Nowhere(Resource):
+    """Whatever else begins with /api/: refused as a program expects it, not as a page."""
+
+    authentication_classes = ()
+    permission_classes = ()
+    throttle_classes = ()
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request, rest: str) -> Response:  # noqa: ARG002
+        """Say that there is nothing."""
+        raise Http404
+
+    post = put = patch = delete = get

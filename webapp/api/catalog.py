@@ -41,7 +41,7 @@ def columns_of(tree: Tree) -> tuple[Column, ...]:
 class Columns(Resource):
     """The columns of a campaign's catalog."""
 
-    @extend_schema(operation_id="columns", responses=COLUMNS)
+    @extend_schema(operation_id="columns", responses={200: COLUMNS})
     def get(self, request: Request, slug: str) -> Response:  # noqa: ARG002
         """Say what each column of the catalog means: type, unit, range, and how none is written."""
         columns = columns_of(self.campaign(slug).tree.tree)
@@ -55,7 +55,7 @@ class Catalog(Resource):
 
     @extend_schema(
         operation_id="consensus",
-        responses=CATALOG_PAGE,
+        responses={200: CATALOG_PAGE},
         parameters=[
             *PAGING,
             parameter(CHOICE, "Names of columns between commas; all unless told."),
@@ -88,7 +88,7 @@ class Catalog(Resource):
 class Galaxy(Resource):
     """What is known of one galaxy."""
 
-    @extend_schema(operation_id="galaxy", responses=CATALOG_ROW)
+    @extend_schema(operation_id="galaxy", responses={200: CATALOG_ROW})
     def get(self, request: Request, slug: str, subject_id: int) -> Response:  # noqa: ARG002
         """Show the catalog's row of one galaxy."""
         workflow = self.campaign(slug)

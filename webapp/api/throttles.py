@@ -62,9 +62,9 @@ class ConeThrottle(_Throttle):
         is_allowed = self.allow_request(cast("Request", request), cast("Any", None))
         return 0 if is_allowed else math.ceil(self.wait())
 
-    def get_cache_key(self, request: Request | HttpRequest, view: Any) -> str:  # noqa: ARG002
+    def get_cache_key(self, request: Any, view: Any) -> str:  # noqa: ARG002
         """Return the name of the counter."""
-        return f"cone-address-{address_of(cast('HttpRequest', request))}"
+        return f"cone-address-{address_of(request)}"
 
 
 def address_of(request: HttpRequest) -> str:

@@ -1,6 +1,6 @@
 """Addresses of what programs read."""
 
-from django.urls import path
+from django.urls import path, re_path
 
 from webapp.api import campaigns, catalog, cone, galaxies, views, vosi
 
@@ -21,7 +21,7 @@ urlpatterns = [
     path(f"{ONE}models/", campaigns.Models.as_view(), name="models"),
     path(f"{ONE}subjects/", galaxies.Subjects.as_view(), name="subjects"),
     path(f"{ONE}predictions/", galaxies.Predictions.as_view(), name="predictions"),
-    path("api/<path:rest>", campaigns.Nowhere.as_view(), name="nowhere"),
+    re_path(r"^api/(?P<rest>(?s:.+))\Z", campaigns.Nowhere.as_view(), name="nowhere"),
     path("cone/<slug:slug>", cone.search, name="cone"),
     path("cone/<slug:slug>/capabilities", vosi.capabilities, name="cone_capabilities"),
     path("cone/<slug:slug>/availability", vosi.availability, name="cone_availability"),

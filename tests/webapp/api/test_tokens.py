@@ -24,7 +24,7 @@ def make_by_page(client) -> str:
     page = client.post(reverse("api:make_token"), NEW)
     assert page.status_code == 200
     assert "no-store" in page.headers["Cache-Control"]
-    return KEY.findall(page.content.decode())[0]
+    return str(KEY.findall(page.content.decode())[0])
 
 
 def test_a_key_is_shown_once_and_its_hash_alone_is_stored(client, alice):

@@ -108,15 +108,12 @@ class _Values:
     @cached_property
     def is_seen(self) -> NDArray[np.bool_]:
         """Return which galaxies a network has seen, (N,)."""
-        found: NDArray[np.bool_] = ~np.isnan(self.evidence.prior).all(axis=1)
-        return found
+        return np.asarray(np.isfinite(self.evidence.prior).any(axis=1))
 
     @cached_property
     def is_known(self) -> NDArray[np.bool_]:
         """Return which questions somebody says something of, people or a network, (N, Q)."""
-        is_asked = np.greater(self.evidence.weighted_asked, 0)
-        found: NDArray[np.bool_] = is_asked | self.is_seen[:, None]
-        return found
+        return self.is_seen[:, None] | (self.evidence.weighted_asked > 0)
 
     def known(self, values: NDArray[Any]) -> Floats:
         """Return values of each answer, (N, K), or NaN where nobody says anything."""

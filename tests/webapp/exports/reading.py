@@ -2,6 +2,7 @@
 
 import csv
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from astropy.table import Table
 from webapp.exports.column import Column
 
 
-def read_back(path: Path, columns: list[Column]) -> dict[str, np.ndarray]:
+def read_back(path: Path, columns: Sequence[Column]) -> dict[str, np.ndarray]:
     """Return the columns of a file by their names in it, "" and NaN where there is nothing."""
     if path.suffix == ".csv":
         return _csv(path, columns)
@@ -44,7 +45,7 @@ def _text(value) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def _csv(path: Path, columns: list[Column]) -> dict[str, np.ndarray]:
+def _csv(path: Path, columns: Sequence[Column]) -> dict[str, np.ndarray]:
     with path.open(newline="", encoding="utf-8") as file:
         names, *rows = csv.reader(file, strict=True)
     found = {}

@@ -143,9 +143,9 @@ def test_people_and_network_agree_where_the_same_answer_leads():
 
 
 def test_positions_give_names_that_are_cut_off():
-    at = {"ra": np.array([172.4745, 0.0, 359.9999999999, np.nan]),
-          "dec": np.array([-0.07428, 0.0, -89.99999, 1.0])}  # fmt: skip
-    table = computed(random_evidence(4, **at), COLUMNS)
+    ra = np.array([172.4745, 0.0, 359.9999999999, np.nan])
+    dec = np.array([-0.07428, 0.0, -89.99999, 1.0])
+    table = computed(random_evidence(4, ra=ra, dec=dec), COLUMNS)
     assert table["iau_name"].tolist() == [
         "J112953.88-000427.4",
         "J000000.00+000000.0",

@@ -165,7 +165,8 @@ def test_what_no_format_can_hold_is_refused_with_the_galaxy(tmp_path, format_, n
     assert not list(tmp_path.iterdir())
 
 
-def _die(_):
+def _die(writer):
+    writer.write(table())
     raise RuntimeError("killed")
 
 
@@ -177,7 +178,7 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path, format_):
         pytest.raises(RuntimeError, match="killed"),
         open_writer(format_, path, COLUMNS, HEADER, 10) as writer,
     ):
-        _die(writer.write(table()))
+        _die(writer)
     assert path.read_text() == "as it was"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -202,6 +202,7 @@ WAKES = {
     "lists": ["webapp.predictions.tasks.list_galaxies"],
     "maps": ["webapp.predictions.tasks.draw_maps"],
     "retraining": ["webapp.retraining.tasks.work_on_runs"],
+    "edition": ["webapp.explore.tasks.refresh_editions"],
 }
 # A queue and a process of its own: a network takes every core or the GPU, and one is loaded a
 # process. Nothing is forked there, which CUDA does not survive.
@@ -417,6 +418,7 @@ CONTACT = env_str("CONTACT", "the administrator of this site")
 NAVIGATION = [
     ("classifications:home", "Classify", False),
     ("classifications:my_galaxies", "My galaxies", False),
+    ("explore:catalogs", "Catalog", False),
     ("dashboard:campaigns", "Campaigns", True),
     ("subjects:sets", "Sets", True),
 ]
@@ -426,6 +428,8 @@ HANDOUT_EXPIRES_S = env_int("HANDOUT_EXPIRES_S", "86400", at_least=1)
 INSIGHT_EVERY_S = (
     60.0  # between two computations of an owner's figures, or longer if these are dear
 )
+EDITION_EVERY_S = 60.0  # between two copies of a catalog for the pages, or longer if they are dear
+CATALOG_TIMEOUT_S = 5  # for reading what one catalog page shows
 ANSWERS_PER_MINUTE = env_int("ANSWERS_PER_MINUTE", "120", at_least=1)
 
 LOGGING = {

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from webapp.dashboard.charts import (
+from webapp.common.charts import (
     BOTTOM_PX,
     HEIGHT_PX,
     LEFT_PX,

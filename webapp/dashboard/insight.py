@@ -12,8 +12,8 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from webapp.classifications.models import Insight
+from webapp.common import charts
 from webapp.consensus.models import RetiredReason
-from webapp.dashboard import charts
 from webapp.dashboard.access import owner_page
 from webapp.workflows.models import Workflow
 

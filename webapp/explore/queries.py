@@ -47,6 +47,12 @@ class Page:
     more: int | None
 
 
+def catalogs() -> list[Workflow]:
+    """Return the public campaigns, each with the edition of its catalog if there is one."""
+    rows = Workflow.objects.public().with_tree().select_related("edition")
+    return list(rows.order_by("pk"))
+
+
 def campaigns_of(subject_id: int, visible: Sequence[int]) -> list[Workflow]:
     """Return the campaigns of these that ask about a galaxy."""
     rows = Workflow.objects.with_tree().filter(pk__in=visible, consensus__subject=subject_id)

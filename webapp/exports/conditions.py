@@ -6,6 +6,7 @@ A number is a range, `0.2..0.8`, `0.2..` or `..0.8`, or one value, `3`. A text i
 
 import math
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -19,7 +20,7 @@ from webapp.exports.column import Column, Kind
 EMPTY = '""'
 NOT = "!"
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
-_INSTANT = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d(:\d\d(:\d\d(\.\d{1,6})?)?)?)?)?)?", re.ASCII)
+_INSTANT = re.compile(r"[12]\d{3}(-\d\d(-\d\d(T\d\d(:\d\d(:\d\d(\.\d{1,6})?)?)?)?)?)?", re.ASCII)
 _PARTS = re.compile(r"(?:\\.|[^\\|]|\\$)+", re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 Mask = NDArray[np.bool_]
@@ -35,6 +36,20 @@ class Coded:
 
     codes: NDArray[Any]
     texts: NDArray[np.object_]
+
+    @classmethod
+    def of(cls, texts: NDArray[Any]) -> "Coded":
+        """Return texts so, in the order in which the different ones come."""
+        places: dict[str, int] = {}
+        codes = (places.setdefault(text, len(places)) for text in texts)
+        found = np.fromiter(codes, np.int32, len(texts))
+        return cls(found, as_objects(places))
+
+    def where(self, keeps: Callable[[str], bool]) -> Mask:
+        """Return which galaxies have a text that is kept; each different one is asked once."""
+        kept = np.array([keeps(text) for text in self.texts.tolist()], bool)
+        found: Mask = kept[self.codes] if len(kept) else np.zeros(len(self.codes), bool)
+        return found
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -95,9 +110,20 @@ class Span:
     def mask(self, values: Any) -> Mask:
         """Return which values it keeps; a day is kept to its end."""
         low, high = self.low, self.high
-        return _of_texts(
-            values, lambda text: text >= low and (not high or text[: len(high)] <= high)
+        if not isinstance(values, Coded) and values.dtype.kind == "M":
+            return self._among(values)
+        return _coded(values).where(
+            lambda text: bool(text) and text >= low and (not high or text[: len(high)] <= high)
         )
+
+    def _among(self, values: NDArray[np.datetime64]) -> Mask:
+        found: Mask = ~np.isnat(values)
+        if self.low:
+            found &= values >= np.datetime64(self.low)
+        if self.high:
+            end = np.datetime64(self.high)
+            found &= values < end + np.timedelta64(1, np.datetime_data(end)[0])
+        return found
 
 
 @dataclass(frozen=True)
@@ -122,7 +148,9 @@ class OneOf:
     def mask(self, values: Any) -> Mask:
         """Return which values it keeps."""
         wanted = frozenset(self.texts)
-        return _of_texts(values, lambda text: (text in wanted) != self.is_negated, keeps_empty=True)
+        if not isinstance(values, Coded) and values.dtype.kind == "M":  # "" is all that is asked
+            return np.isnat(values) != self.is_negated
+        return _coded(values).where(lambda text: (text in wanted) != self.is_negated)
 
 
 Condition = Range | Span | OneOf
@@ -181,7 +209,7 @@ def _number(column: Column, text: str, missing: float) -> float:
 def _span(column: Column, text: str) -> Span:
     low, high = (end.removesuffix("Z") for end in _ends(text))
     for end in (low, high):
-        if end and not _INSTANT.fullmatch(end):
+        if end and not _is_instant(end):
             raise NotAFilter(
                 f"{column.name} is an instant, and {shown(end)} is none: write a range, as in "
                 f"{column.name}=2026-01-01..2026-03-31."
@@ -189,6 +217,14 @@ def _span(column: Column, text: str) -> Span:
     if low and high and low > high and not low.startswith(high):
         raise NotAFilter(f"{column.name} cannot be from {low} to {high}: write the earlier first.")
     return Span(column.name, low, high)
+
+
+def _is_instant(text: str) -> bool:
+    try:
+        np.datetime64(text)
+    except ValueError:  # the 30th of February
+        return False
+    return _INSTANT.fullmatch(text) is not None
 
 
 def _one_of(column: Column, text: str) -> OneOf:
@@ -234,16 +270,13 @@ def _between(low: str, high: str) -> str:
     return f"{low} to {high}" if low else f"at most {high}"
 
 
-def _of_texts(values: Any, keeps: Any, *, keeps_empty: bool = False) -> Mask:
-    """Return for texts, each different one looked at once, whether they are kept."""
-    if isinstance(values, Coded):
-        codes, texts = values.codes, values.texts.tolist()
-    else:
-        places: dict[str, int] = {}
-        codes = np.fromiter(
-            (places.setdefault(text, len(places)) for text in values), np.int64, len(values)
-        )
-        texts = list(places)
-    kept = np.array([(bool(text) or keeps_empty) and keeps(text) for text in texts], bool)
-    found: Mask = kept[codes] if texts else np.zeros(len(codes), bool)
-    return found
+def as_objects(texts: Iterable[str]) -> NDArray[np.object_]:
+    """Return texts as an array of objects, an empty one of none."""
+    found = list(texts)
+    array = np.empty(len(found), object)
+    array[:] = found
+    return array
+
+
+def _coded(values: "Coded | NDArray[Any]") -> Coded:
+    return values if isinstance(values, Coded) else Coded.of(values)

@@ -90,6 +90,19 @@ class TextsForm(forms.Form):
     )
 
 
+class VoteDisplayForm(forms.Form):
+    """Who may see votes before a galaxy retires."""
+
+    hides_votes = forms.BooleanField(
+        label=_("Hide the votes of an open galaxy from volunteers who have not classified it"),
+        required=False,
+        help_text=_(
+            "So that nobody is led by what others said. They see them after their own vote, and "
+            "everybody does once the galaxy has retired. Scientists always do."
+        ),
+    )
+
+
 class RuleForm(forms.Form):
     """When a galaxy has been seen enough."""
 

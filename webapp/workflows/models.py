@@ -125,6 +125,11 @@ class Workflow(models.Model):
         blank=True,
         help_text="How often a galaxy that experts answered is shown; see docs/formats.md.",
     )
+    hides_votes = models.BooleanField(
+        default=True,
+        db_default=True,
+        help_text="Volunteers see the votes of an open galaxy only after their own.",
+    )
     owners = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="workflows")
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.DRAFT)
     created_at = models.DateTimeField(db_default=Now())

@@ -114,6 +114,7 @@ def duplicate_workflow(*, workflow: Workflow, by: User) -> Workflow:
         "tree": workflow.tree,
         "rule": workflow.rule,
         "mixture": workflow.mixture,
+        "hides_votes": workflow.hides_votes,
     }
     return _create(fields, owner=by, action="duplicate_workflow", copied_from=workflow.slug)
 
@@ -162,6 +163,17 @@ def edit_texts(*, workflow: Workflow, name: str, summary: str, text: str, by: Us
             old={field: old[field] for field in changed},
             new={field: new[field] for field in changed},
         )  # fmt: skip
+    return locked
+
+
+@transaction.atomic
+def change_vote_display(*, workflow: Workflow, hides_votes: bool, by: User) -> Workflow:
+    """Let volunteers see the votes of an open galaxy at any time, or only after their own."""
+    locked = _lock(workflow)
+    old = locked.hides_votes
+    if old != hides_votes:
+        _save(locked, hides_votes=hides_votes)
+        _log(locked, by, "change_vote_display", old=old, new=hides_votes)
     return locked
 
 

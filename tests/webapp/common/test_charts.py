@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webapp.dashboard import charts
+from webapp.common import charts
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,72 @@
+"""The columns that pages know of a catalog: stored, computed from those, or derived."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Self
+
+from numpy.typing import NDArray
+
+from inference.formats.tree import Tree
+from webapp.explore.stored import COMPUTED, Recipe, is_stored
+from webapp.exports.columns import Column, Kind, catalog_columns, computed
+from webapp.exports.derived import Derived, derived_columns
+from webapp.exports.evidence import Evidence
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """The columns of one catalog.
+
+    Attributes:
+        catalog: those of its files.
+        derived: made of them, for filters and order alone.
+        stored: those of an edition.
+        recipes: how each of the others is made, by name.
+    """
+
+    catalog: tuple[Column, ...]
+    derived: tuple[Derived, ...]
+    stored: tuple[Column, ...]
+    recipes: Mapping[str, Recipe]
+    by_name: Mapping[str, Column]
+
+    @classmethod
+    def of(cls, tree: Tree, metadata: Mapping[str, Kind]) -> Self:
+        """Return those of the catalog of a tree."""
+        catalog = catalog_columns(tree, metadata)
+        derived = derived_columns(catalog)
+        stored = [one for one in catalog if one.family not in COMPUTED]
+        stored += [one.column for one in derived if is_stored(one)]
+        by_place = {
+            (one.family, one.question if one.answer is None else one.answer): one.name
+            for one in catalog
+        }
+        recipes = {
+            one.name: Recipe.of(one, by_place) for one in catalog if one.family in COMPUTED
+        } | {
+            one.column.name: Recipe(one.needs, "derived", one)
+            for one in derived
+            if not is_stored(one)
+        }
+        every = (*catalog, *(one.column for one in derived))
+        return cls(catalog, derived, tuple(stored), recipes, {one.name: one for one in every})
+
+    @property
+    def all(self) -> tuple[Column, ...]:
+        """Every column that can be filtered, sorted and shown."""
+        return tuple(self.by_name.values())
+
+    def stored_values(self, evidence: Evidence) -> dict[str, NDArray[Any]]:
+        """Return what an edition stores of some galaxies."""
+        made = [one for one in self.derived if is_stored(one)]
+        needed = {name for one in made for name in one.needs}
+        needed |= {one.name for one in self.stored}
+        table = computed(evidence, [one for one in self.catalog if one.name in needed])
+        return table | {one.column.name: one.values(table) for one in made}
+
+
+@lru_cache(maxsize=32)
+def columns_of(tree: Tree, metadata: tuple[tuple[str, str], ...]) -> Columns:
+    """Return the columns of a catalog from this process's memory."""
+    return Columns.of(tree, {name: Kind(kind) for name, kind in metadata})

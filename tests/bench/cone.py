@@ -1,4 +1,4 @@
-"""Cone searches over HTTP: how long an answer takes among many galaxies on a real-sized footprint."""
+"""Cone searches over HTTP: how long an answer takes among very many galaxies."""
 
 import statistics
 import time

@@ -20,7 +20,8 @@ from webapp.api.resource import Resource
 from webapp.api.rows import evidence_of
 from webapp.api.schema import CATALOG_PAGE, CATALOG_ROW, COLUMNS, PAGING, parameter
 from webapp.consensus.models import Consensus
-from webapp.exports.columns import Column, catalog_columns, computed
+from webapp.explore.models import Edition
+from webapp.exports.columns import Column, Kind, catalog_columns, computed
 from webapp.exports.evidence import Evidence
 from webapp.exports.selection import OF_PAGES, Selection
 from webapp.subjects import cones
@@ -33,9 +34,19 @@ CHOICE = "columns"
 
 
 @lru_cache(maxsize=64)
-def columns_of(tree: Tree) -> tuple[Column, ...]:
+def columns_of(tree: Tree, metadata: tuple[tuple[str, Kind], ...] = ()) -> tuple[Column, ...]:
     """Return the catalog's columns of a tree; made once a process."""
-    return catalog_columns(tree)
+    return catalog_columns(tree, dict(metadata))
+
+
+def _metadata(workflow: Workflow) -> dict[str, Kind]:
+    """Return what the surveys say of the galaxies, as the newest copy of the catalog has it."""
+    edition = Edition.objects.filter(workflow=workflow, tree=workflow.tree_id).first()
+    return {name: Kind(kind) for name, kind in edition.metadata.items()} if edition else {}
+
+
+def _columns(workflow: Workflow) -> tuple[Column, ...]:
+    return columns_of(workflow.tree.tree, tuple(sorted(_metadata(workflow).items())))
 
 
 class Columns(Resource):
@@ -44,7 +55,7 @@ class Columns(Resource):
     @extend_schema(operation_id="columns", responses={200: COLUMNS})
     def get(self, request: Request, slug: str) -> Response:  # noqa: ARG002
         """Say what each column of the catalog means: type, unit, range, and how none is written."""
-        columns = columns_of(self.campaign(slug).tree.tree)
+        columns = _columns(self.campaign(slug))
         return Response({"columns": [column.to_json() for column in columns]})
 
 
@@ -68,11 +79,11 @@ class Catalog(Resource):
         A page may hold fewer rows than its limit, and even none, while `next` leads on.
         """
         workflow, place = self.campaign(slug), self.place()
-        every = columns_of(workflow.tree.tree)
+        every = _columns(workflow)
         chosen = _chosen(request.query_params.get(CHOICE), every)
         wanted = Selection.parse(_filters(request.query_params), every)
         found, after = _page(workflow, wanted, place, every)
-        rows = list(as_rows(found, chosen)) if found else []
+        rows = list(as_rows(evidence_of(workflow, found, needs(chosen)), chosen)) if found else []
         address = None if after is None else request.build_absolute_uri(place.next(after))
         return Response({"results": rows, "next": address})
 
@@ -92,10 +103,15 @@ class Galaxy(Resource):
     def get(self, request: Request, slug: str, subject_id: int) -> Response:  # noqa: ARG002
         """Show the catalog's row of one galaxy."""
         workflow = self.campaign(slug)
-        found = evidence_of(workflow, [subject_id])
-        for row in as_rows(found, columns_of(workflow.tree.tree)):
+        columns = _columns(workflow)
+        for row in as_rows(evidence_of(workflow, [subject_id], needs(columns)), columns):
             return Response(row)
         raise NotFound(f"There is no galaxy {subject_id} in this campaign: its list has the ids.")
+
+
+def needs(columns: Sequence[Column]) -> dict[str, Kind]:
+    """Return which of the surveys' own columns have to be read for these."""
+    return {column.source: column.kind for column in columns if column.group == "metadata"}
 
 
 def as_rows(evidence: Evidence, columns: Sequence[Column]) -> Iterator[dict[str, Any]]:
@@ -109,7 +125,7 @@ def as_rows(evidence: Evidence, columns: Sequence[Column]) -> Iterator[dict[str,
 
 def _page(
     workflow: Workflow, wanted: Selection, place: paging.Place, every: Sequence[Column]
-) -> tuple[Evidence | None, int | None]:
+) -> tuple[list[int], int | None]:
     """Return the galaxies of a page, and the id after which the next begins, if there is more."""
     needed = [column for column in every if column.name in wanted.columns]
     ids: list[int] = []
@@ -126,7 +142,7 @@ def _page(
     if len(ids) > place.limit:
         after = found[-1]
     has_more = len(ids) > place.limit or n_looked_at >= MOST_LOOKED_AT
-    return evidence_of(workflow, found) if found else None, after if has_more else None
+    return found, after if has_more else None
 
 
 def _ids(workflow: Workflow, wanted: Selection, after: int) -> list[int]:
@@ -145,7 +161,7 @@ def _matching(
 ) -> list[int]:
     if not wanted.conditions:
         return ids
-    evidence = evidence_of(workflow, ids)
+    evidence = evidence_of(workflow, ids, needs(needed))
     mask = wanted.mask(computed(evidence, needed))
     return [int(one) for one in evidence.subject_id[mask]]
 

@@ -22,6 +22,7 @@ from webapp.api.catalog import columns_of as columns_of_catalog
 from webapp.api.provenance import origin
 from webapp.api.search import NotASearch, Search
 from webapp.api.throttles import ConeThrottle
+from webapp.consensus.models import RetiredReason
 from webapp.explore.access import visible
 from webapp.exports.columns import Column, Kind, computed
 from webapp.exports.evidence import Evidence
@@ -40,6 +41,7 @@ VOTES_SHOWN = Column(
     "still classifies the galaxy is led by others: then counts are 0, shares NaN, texts empty.",
     ucd="meta.code", low=0, high=1, display="I2", group="status", family="votes_shown",
 )  # fmt: skip
+STILL_SHOWN = ("", RetiredReason.WITHDRAWN)  # a set that was withdrawn may come back
 HIDDEN = ("people", "belief", "network", "debiased")  # groups of columns
 DESCRIPTION = "Galaxies of the campaign {name} around a position, with what is known of them."
 CUT = " There are more: these are {most:,}, the limit of an answer. Make SR smaller."
@@ -96,7 +98,9 @@ def search(request: HttpRequest, slug: str) -> HttpResponse:
         most = min(most, wanted.most)
     ids = _found(workflow, wanted, most + 1) if wanted.wants_rows else []
     is_cut = len(ids) > most
-    table = _table(rows.evidence_of(workflow, sorted(ids[:most])), columns, viewer=viewer)
+    is_trusted = viewer is not None and viewer.may_own_workflows
+    evidence = rows.evidence_of(workflow, sorted(ids[:most]))
+    table = _table(evidence, columns, sees_all=is_trusted or not workflow.hides_votes)
     return _answer(request, workflow, columns, table, is_cut=is_cut, most=most)
 
 
@@ -124,10 +128,9 @@ def _columns(tree: Tree, verbosity: int) -> list[Column]:
 
 
 def _table(
-    evidence: Evidence, columns: Sequence[Column], *, viewer: User | None
+    evidence: Evidence, columns: Sequence[Column], *, sees_all: bool
 ) -> dict[str, NDArray[Any]]:
-    is_trusted = viewer is not None and viewer.may_own_workflows
-    is_open = np.full(len(evidence), is_trusted) | ~np.isnat(evidence.retired_at)
+    is_open = np.full(len(evidence), sees_all) | ~np.isin(evidence.retired_reason, STILL_SHOWN)
     of_catalog = [column for column in columns if column is not VOTES_SHOWN]
     table = dict(computed(evidence, of_catalog))
     table["source_id"] = evidence.subject_id.astype(str).astype(object)

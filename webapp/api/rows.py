@@ -1,16 +1,17 @@
 """What is stored of the galaxies of one page, as arrays."""
 
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from django.db import connection
 
+from webapp.exports.columns import Kind
 from webapp.exports.evidence import Evidence
 from webapp.workflows.models import Workflow
 
-_SHORT = 8  # digits of a network's hash
 _FIELDS = (
     "s.id, s.survey_id, t.slug, s.ra_deg, s.dec_deg, c.votes, c.asked, c.weighted,"
     " c.weighted_asked, c.prior, left(m.sha256, 8), c.n_classifications, c.retired_at,"
@@ -29,23 +30,25 @@ MARKS = "#!%"  # of the names of columns that are hidden, or hidden while voting
 
 
 def evidence_of(
-    workflow: Workflow, subject_ids: Sequence[int], metadata: Sequence[str] = ()
+    workflow: Workflow, subject_ids: Sequence[int], metadata: Mapping[str, Kind] | None = None
 ) -> Evidence:
     """Return what is known of these galaxies, by growing id.
 
     A galaxy whose tally waits to be recounted along the campaign's new tree is left out.
 
     Args:
-        metadata: names, without marks, of what the survey says that is wanted too.
+        metadata: kinds of what the survey says that is wanted too, by its names without marks.
     """
     fields = f"SELECT {_FIELDS}{', s.metadata' if metadata else ''} {_FROM}"
     with connection.cursor() as cursor:
         cursor.execute(fields, [workflow.pk, workflow.tree_id, list(subject_ids)])
         rows = cursor.fetchall()
-    return _arrays(workflow, rows, metadata)
+    return _arrays(workflow, rows, metadata or {})
 
 
-def _arrays(workflow: Workflow, rows: Sequence[Sequence[Any]], metadata: Sequence[str]) -> Evidence:
+def _arrays(
+    workflow: Workflow, rows: Sequence[Sequence[Any]], metadata: Mapping[str, Kind]
+) -> Evidence:
     tree = workflow.tree.tree
     columns = list(zip(*rows, strict=True)) or [()] * 18
     nothing = [np.nan] * tree.n_answers
@@ -85,9 +88,24 @@ def _texts(values: Sequence[str]) -> Any:
     return found
 
 
-def _metadata(documents: Sequence[Any], names: Sequence[str]) -> dict[str, Any]:
+def _metadata(documents: Sequence[Any], kinds: Mapping[str, Kind]) -> dict[str, Any]:
     found = [_bare(document) for document in documents]
-    return {name: _texts([one.get(name, "") for one in found]) for name in names}
+    return {
+        name: _typed([one.get(name, "") for one in found], kind) for name, kind in kinds.items()
+    }
+
+
+def _typed(values: Sequence[str], kind: Kind) -> Any:
+    if kind.is_text:
+        return _texts(values)
+    return np.array([_number(value) for value in values], np.float64)
+
+
+def _number(value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        return math.nan
 
 
 def _bare(document: Any) -> dict[str, str]:

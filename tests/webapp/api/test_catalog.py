@@ -8,6 +8,7 @@ import pytest
 from tests import make
 from tests.webapp.api import programs
 from webapp.api import catalog, rows
+from webapp.explore.models import Edition
 from webapp.exports.columns import catalog_columns, computed
 from webapp.exports.selection import Selection
 
@@ -76,7 +77,7 @@ def test_twenty_filters_find_what_a_mask_finds(program, voted, settings):
     n_found = 0
     for _ in range(20):
         low = round(chance.uniform(0, 0.6), 3)
-        query = {name: f"{low}..{low + 2}" for name in chance.sample(numbers, 1)}
+        query = {chance.choice(numbers): f"{low}..{low + 2}"}
         if chance.random() < 0.3:
             query["cone"] = "10,-5,12"
         mask = Selection.parse("&".join(f"{a}={b}" for a, b in query.items()), columns).mask(values)
@@ -143,3 +144,20 @@ def test_every_column_is_explained(program, voted):
     said = program.get(place(voted, "columns/")).json()["columns"]
     assert [one["name"] for one in said] == [column.name for column in table(voted)[0]]
     assert all(one["description"] for one in said)
+
+
+def test_what_a_survey_says_is_a_column_and_a_filter(program, voted):
+    kinds = {"z": "float64", "field": "text"}
+    Edition.objects.create(workflow=voted, tree=voted.tree, metadata=kinds)
+    for number, subject in enumerate(voted.subject_sets.get().subjects.order_by("pk")[:3]):
+        subject.metadata = {"!z": str(number / 10), "#field": f"F{number}"}
+        subject.save()
+    found = everything(program, place(voted), {"meta_z": "0.1..", "columns": "meta_z,meta_field"})
+    assert found == [
+        {"meta_field": "F1", "meta_z": 0.1},
+        {"meta_field": "F2", "meta_z": 0.2},
+    ]
+    assert len(everything(program, place(voted), {"meta_field": "F0|F2"})) == 2
+    (row,) = program.get(place(voted), {"limit": 1, "cone": "20,5,0.1"}).json()["results"]
+    assert row["meta_z"] is None
+    assert row["meta_field"] == ""

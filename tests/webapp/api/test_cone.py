@@ -245,6 +245,11 @@ def test_votes_of_galaxies_that_are_still_shown_are_hidden(client, alice, db):
     open_row, _ = table_of(scientist.get(place))
     assert open_row["votes_shown"] == 1
     assert open_row[f"n_votes_{key}"] == 1
+    workflow.hides_votes = False
+    workflow.save()
+    assert table_of(client.get(place))[0]["votes_shown"] == 1
+    workflow.hides_votes = True
+    workflow.save()
     stranger = Program(make.user("bob"))
     assert table_of(stranger.get(place))[0]["votes_shown"] == 0
 

@@ -5,7 +5,12 @@ Every file, page and service takes its columns from here.
 
 from webapp.exports.column import Column, Kind
 from webapp.exports.consistency import Inconsistent, check
-from webapp.exports.dictionary import catalog_columns, vote_columns
+from webapp.exports.dictionary import (
+    catalog_columns,
+    dictionary_json,
+    names_csv,
+    vote_columns,
+)
 from webapp.exports.families import QUALITY
 from webapp.exports.values import computed
 
@@ -17,5 +22,7 @@ __all__ = [
     "catalog_columns",
     "check",
     "computed",
+    "dictionary_json",
+    "names_csv",
     "vote_columns",
 ]

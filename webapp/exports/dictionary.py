@@ -1,6 +1,7 @@
 """The columns of the catalog and of the table of single votes, in their order."""
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 
 from inference.formats.question import Answer, Question
 from inference.formats.tree import Tree
@@ -47,6 +48,18 @@ def vote_columns() -> tuple[Column, ...]:
     who was asked can be counted.
     """
     return OF_VOTES
+
+
+def dictionary_json(columns: Sequence[Column]) -> str:
+    """Return all that is known of columns, for programs: a JSON list in their order."""
+    values = [column.to_json() for column in columns]
+    return json.dumps(values, ensure_ascii=False, indent=1) + "\n"
+
+
+def names_csv(columns: Sequence[Column]) -> str:
+    """Return a CSV that says what Galaxy Zoo's own catalogs call each column."""
+    lines = [f"{column.name},{column.gz_name or column.name}\n" for column in columns]
+    return "name,galaxy_zoo_name\n" + "".join(lines)
 
 
 class _TreeNames:

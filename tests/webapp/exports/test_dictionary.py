@@ -1,5 +1,6 @@
 """The one dictionary of columns."""
 
+import json
 import re
 
 import pytest
@@ -10,8 +11,13 @@ from hypothesis import strategies as st
 
 from inference.formats.tree import Tree, load_built_in
 from tests.inference.formats.trees import tree_values
-from webapp.exports.columns import Kind, catalog_columns, vote_columns
-from webapp.exports.writers import names_csv
+from webapp.exports.columns import (
+    Kind,
+    catalog_columns,
+    dictionary_json,
+    names_csv,
+    vote_columns,
+)
 
 DECALS = load_built_in("galaxy-zoo-decals").for_campaign("dr5")
 METADATA = {"redshift": Kind.FLOAT64, "Petro R50 (arcsec)": Kind.FLOAT64, "note": Kind.TEXT}
@@ -121,6 +127,17 @@ def test_keys_that_run_into_each_other_are_told_apart():
     assert "frac_a_x_lo" in {column.name for column in columns}
 
 
+def test_long_keys_are_cut_off_and_told_apart():
+    question, answer = "q" * 60, "a" * 58
+    answers = [{"key": f"{answer}{n}", "label": "It", "next": None} for n in range(12)]
+    values = {"format": 1, "key": "t", "title": "T", "questions": [
+        {"key": question, "text": "A?", "kind": "single", "answers": answers},
+    ]}  # fmt: skip
+    columns = catalog_columns(Tree.parse(values), {"m" * 100: Kind.TEXT}, debiased=True)
+    check_names(columns)
+    assert f"frac_{'q' * 45}_12_lo" in {column.name for column in columns}
+
+
 @given(tree_values(), st.dictionaries(st.text(max_size=80), st.sampled_from(Kind), max_size=8))
 @settings(max_examples=40, deadline=None)
 def test_names_are_good_for_any_tree_and_any_metadata(values, metadata):
@@ -134,7 +151,8 @@ def test_the_map_of_names_has_one_line_a_column():
     assert len(lines) == len(COLUMNS) + 1
 
 
-def test_the_data_dictionary_of_a_column_is_plain_json():
+def test_the_data_dictionary_is_plain_json():
+    assert json.loads(dictionary_json(COLUMNS)) == [column.to_json() for column in COLUMNS]
     column = next(column for column in COLUMNS if column.name == "ra")
     assert column.to_json() == {
         "name": "ra",

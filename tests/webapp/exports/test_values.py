@@ -143,13 +143,14 @@ def test_people_and_network_agree_where_the_same_answer_leads():
 
 
 def test_positions_give_names_that_are_cut_off():
-    ra = np.array([172.4745, 0.0, 359.9999999999, np.nan])
-    dec = np.array([-0.07428, 0.0, -89.99999, 1.0])
-    table = computed(random_evidence(4, ra=ra, dec=dec), COLUMNS)
+    ra = np.array([172.4745, 0.0, 359.9999999999, 359.99999999999994, np.nan])
+    dec = np.array([-0.07428, 0.0, -89.99999, 90.0, 1.0])
+    table = computed(random_evidence(5, ra=ra, dec=dec), COLUMNS)
     assert table["iau_name"].tolist() == [
         "J112953.88-000427.4",
         "J000000.00+000000.0",
         "J235959.99-895959.9",
+        "J000000.00+900000.0",
         "",
     ]
 

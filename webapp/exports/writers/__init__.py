@@ -11,7 +11,7 @@ from webapp.exports.writers.parquet import ParquetWriter
 from webapp.exports.writers.texts import CsvWriter, EcsvWriter
 from webapp.exports.writers.votable import VOTableWriter
 
-__all__ = ["FORMATS", "Format", "Header", "Unwritable", "Writer", "names_csv", "open_writer"]
+__all__ = ["FORMATS", "Format", "Header", "Unwritable", "Writer", "open_writer"]
 
 _WRITERS: Mapping[str, type[Writer]] = {
     one.format.key: one for one in (FitsWriter, VOTableWriter, ParquetWriter, EcsvWriter, CsvWriter)
@@ -46,9 +46,3 @@ def open_writer(
     return _WRITERS[format](
         path, columns, header, n_rows, galaxy_zoo_names=galaxy_zoo_names, formula_safe=formula_safe
     )
-
-
-def names_csv(columns: Sequence[Column]) -> str:
-    """Return a CSV that says what Galaxy Zoo's own catalogs call each column."""
-    lines = [f"{column.name},{column.gz_name or column.name}\n" for column in columns]
-    return "name,galaxy_zoo_name\n" + "".join(lines)

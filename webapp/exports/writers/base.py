@@ -1,7 +1,7 @@
 """What all writers have in common: what is refused, and that a file appears whole or not at all."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +82,14 @@ class Part:
     n: int
     values: Sequence[NDArray[Any]]
     texts: Mapping[int, Any]
+
+    def pieces(self, n: int) -> Iterator["Part"]:
+        """Yield its rows, at most so many at once."""
+        for start in range(0, self.n, n):
+            rows = slice(start, min(start + n, self.n))
+            values = [array[rows] for array in self.values]
+            texts = {place: array[rows] for place, array in self.texts.items()}
+            yield Part(rows.stop - start, values, texts)
 
 
 class Writer(ABC):
@@ -237,9 +245,13 @@ def _typed(values: NDArray[Any], column: Column) -> NDArray[Any]:
     """Return values in the column's type.
 
     Raises:
-        TypeError: they are of a type whose values do not all fit into it.
+        TypeError, OverflowError: they are of another kind, or do not fit.
     """
-    return np.asarray(values).astype(column.kind.dtype, casting="same_kind", copy=False)
+    given = np.asarray(values)
+    found = given.astype(column.kind.dtype, casting="same_kind", copy=False)
+    if found.dtype.kind == "i" and found.dtype != given.dtype and (found != given).any():
+        raise OverflowError(f"{column.name} has values that are no {column.kind}")
+    return found
 
 
 def _is_text(value: object) -> bool:

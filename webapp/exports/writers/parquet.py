@@ -87,7 +87,7 @@ class ParquetWriter(Writer):
 
     def _flush(self) -> None:
         rows = pa.concat_tables(self._waiting) if self._waiting else self._schema.empty_table()
-        self._parquet.write_table(rows, row_group_size=_ROWS)
+        self._parquet.write_table(rows)
         self._waiting.clear()
         self._n_waiting = 0
 

@@ -16,6 +16,7 @@ from webapp.exports.writers import votable_head
 from webapp.exports.writers.base import Format, Part, Writer
 
 SMALL = 1_000  # rows; up to here people may want to read it
+_PIECE = 2_000  # rows that are packed at once
 # Characters that XML does not have, and those that its readers change: returns, blanks around.
 _NOT_READABLE = r"[\x00-\x08\x0b-\x1f\x{fffe}\x{ffff}]|^\s|\s$"
 
@@ -56,10 +57,11 @@ class VOTableWriter(Writer):
         self.file.write(("</DATA>\n" + votable_head.TAIL).encode())
 
     def _add_binary(self, part: Part) -> None:
-        data = self._left + binary2(self.columns, part)
-        whole = len(data) // 3 * 3
-        self.file.write(base64.b64encode(data[:whole]))
-        self._left = data[whole:]
+        for piece in part.pieces(_PIECE):
+            data = self._left + binary2(self.columns, piece)
+            whole = len(data) // 3 * 3
+            self.file.write(base64.b64encode(data[:whole]))
+            self._left = data[whole:]
 
 
 _BINARY_START = b'<BINARY2>\n<STREAM encoding="base64">'

@@ -79,6 +79,16 @@ def test_a_header_is_ascii_whatever_it_is_told(path):
     assert fits.getheader(path, 1)["TITLE"] == "Galaxies ? 'x'" + "'" * 140
 
 
+@pytest.mark.parametrize("n", range(4))
+def test_quotes_are_never_torn_apart_between_cards(path, n):
+    title = "x" * n + "'" * 100 + " it's"
+    with open_writer("fits", path, COLUMNS, dataclasses.replace(HEADER, title=title), 5) as writer:
+        writer.write(table())
+    assert fits.getheader(path, 1)["TITLE"] == title
+    cards = [path.read_bytes()[start : start + 80] for start in range(0, 2880, 80)]
+    assert not any(card.count(b"'") % 2 for card in cards if card.startswith((b"T", b"CONT")))
+
+
 def test_none_is_masked_and_the_value_999999_is_not(path):
     values = table(n=np.array([999999, 0, -1, -(2**31), 5], np.int32))
     write("fits", path, values)

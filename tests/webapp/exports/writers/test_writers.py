@@ -215,3 +215,12 @@ def test_values_of_another_type_are_the_programs_fault(tmp_path, format_):
         open_writer(format_, tmp_path / "t", COLUMNS, HEADER, 5) as writer,
     ):
         writer.write(table(n=np.linspace(0, 1, 5)))
+
+
+@every_format
+def test_numbers_that_do_not_fit_never_become_others(tmp_path, format_):
+    with (
+        pytest.raises(OverflowError, match="flag has values that are no int16"),
+        open_writer(format_, tmp_path / "t", COLUMNS, HEADER, 5) as writer,
+    ):
+        writer.write(table(flag=np.array([0, 1, 2, 3, 40_000])))

@@ -6,6 +6,7 @@ All are JPEG without metadata, resampled with Lanczos, and the same bytes for th
 import hashlib
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 
 from PIL import Image
 
@@ -60,6 +61,33 @@ def render(picture: Picture) -> Renditions:
         thumbnail=_jpeg(_resized(image, THUMBNAIL_PX, gap=_THUMBNAIL_GAP), _THUMBNAIL_QUALITY),
         stamp=_jpeg(stamp_image(image), _STAMP_QUALITY, subsampling=0),
     )
+
+
+def recipe() -> dict[str, dict[str, Any]]:
+    """Return how each rendition is made of a picture's pixels."""
+    resampling = {"resampling": "Lanczos", "largest_factor": MAX_FACTOR}
+    return {
+        "display": resampling
+        | {
+            "long_side_px": [DISPLAY_GOAL_PX, DISPLAY_MAX_PX],
+            "reducing_gap": _GAP,
+            "jpeg_quality": _DISPLAY_QUALITY,
+        },
+        "thumbnail": resampling
+        | {
+            "long_side_px": [THUMBNAIL_PX, THUMBNAIL_PX],
+            "reducing_gap": _THUMBNAIL_GAP,
+            "jpeg_quality": _THUMBNAIL_QUALITY,
+        },
+        "stamp": {
+            "crop": "the largest square around the center",
+            "resampling": "Lanczos",
+            "side_px": STAMP_PX,
+            "reducing_gap": _GAP,
+            "jpeg_quality": _STAMP_QUALITY,
+            "jpeg_subsampling": "4:4:4",
+        },
+    }
 
 
 def stamp_image(image: Image.Image) -> Image.Image:

@@ -6,6 +6,7 @@ multiplied by the same factor, so a star keeps its color however bright it is.
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,28 @@ _LOW_PERCENT, _HIGH_PERCENT, _KNEE, _MAX_KNEE = 1.0, 99.7, 0.1, 0.5
 _BLACK_SIGMA, _KNEE_SIGMA, _WHITE_SIGMA = 1.5, 4.0, 60.0
 _WHITE_PERCENT = 99.85
 _SAMPLE_PX = 1_000_000  # limits are taken from every n-th pixel of a large picture
+
+
+def recipe() -> dict[str, Any]:
+    """Return the numbers of both stretches, so that others can make the same of the same light."""
+    return {
+        "one_band": {
+            "stretch": "asinh",
+            "low_percent": _LOW_PERCENT,
+            "high_percent": _HIGH_PERCENT,
+            "black_sigma_at_least": -_BLACK_SIGMA,
+            "knee_share_of_range": [_KNEE, _MAX_KNEE],
+            "knee_sigma": _KNEE_SIGMA,
+        },
+        "two_or_more_bands": {
+            "stretch": "Lupton et al. 2004, PASP 116, 133",
+            "black_sigma": -_BLACK_SIGMA,
+            "knee_sigma": _KNEE_SIGMA,
+            "white_percent": _WHITE_PERCENT,
+            "white_sigma_at_least": _WHITE_SIGMA,
+        },
+        "sample_px": _SAMPLE_PX,
+    }
 
 
 def gray(band: Band) -> NDArray[np.uint8]:

@@ -17,8 +17,15 @@ from webapp.dashboard.access import owner_page, user_of
 from webapp.dashboard.views import confirm, page_or_form, sent_to, status_of
 from webapp.subjects import links
 from webapp.subjects.models import SetLink, SubjectSet
-from webapp.workflows import services
-from webapp.workflows.forms import UPLOAD, OwnerForm, RuleForm, TextsForm, TreeForm
+from webapp.workflows import services, vote_display
+from webapp.workflows.forms import (
+    UPLOAD,
+    OwnerForm,
+    RuleForm,
+    TextsForm,
+    TreeForm,
+    VoteDisplayForm,
+)
 from webapp.workflows.models import TreeVersion, Workflow
 
 
@@ -113,6 +120,21 @@ def texts(request: HttpRequest, workflow: Workflow) -> HttpResponse:
             return redirect("dashboard:texts", workflow.slug)
         context["preview"] = form.cleaned_data
     return render(request, "dashboard/texts.html", context, status=status_of(form))
+
+
+@page_or_form
+@owner_page
+def catalog(request: HttpRequest, workflow: Workflow) -> HttpResponse:
+    """Decide whether volunteers see the votes of galaxies that are still open."""
+    form = VoteDisplayForm(*sent_to(request), initial={"hides_votes": workflow.hides_votes})
+    if form.is_bound and form.is_valid():
+        vote_display.change_vote_display(
+            workflow=workflow, by=user_of(request), **form.cleaned_data
+        )
+        messages.success(request, _("Saved."))
+        return redirect("dashboard:catalog", workflow.slug)
+    context = {"workflow": workflow, "tab": "catalog", "form": form}
+    return render(request, "dashboard/catalog.html", context, status=status_of(form))
 
 
 @page_or_form

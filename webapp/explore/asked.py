@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
 from urllib.parse import quote, urlencode
 
 from django.http import QueryDict
@@ -36,10 +35,10 @@ class Asked:
     after: int | None = None
 
     @classmethod
-    def sort_out(cls, query: QueryDict, columns: Columns) -> tuple[Self, list[Refused]]:
+    def sort_out(cls, query: QueryDict, columns: Columns) -> tuple["Asked", list[Refused]]:
         """Read an address; what of it cannot be is returned with the reason."""
         selection, refused = Selection.sort_out(query, columns.catalog)
-        asked = cls(selection, Order())
+        asked: Asked = cls(selection, Order())
         for name, read in _READERS.items():
             text = query.get(name, "").strip()
             try:

@@ -149,7 +149,7 @@ def _shown(
         values = found.numbers(column.name)[matched]
         return context | {"histogram": histogram(column, values)}
     if asked.view == MAP:
-        drawn = sky_map(found["ra"][matched], found["dec"][matched])
+        drawn = sky_map(found.array("ra")[matched], found.array("dec")[matched])
         links = [(cell, asked.having("cone", cell.cone.text)) for cell in drawn.cells]
         return context | {"map": drawn, "cells": links}
     n = N_ROWS if asked.view == TABLE else N_PICTURES

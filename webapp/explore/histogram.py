@@ -92,7 +92,9 @@ def _edges(column: Column, known: NDArray[np.float64]) -> NDArray[np.float64]:
     step = _step((high - low) / N_BINS, is_whole=not column.kind.is_float)
     first = math.floor(low / step)
     last = max(first + 1, math.floor(high / step) + 1)
-    return np.array([_round(step * place) for place in range(first, last + 1)])
+    edges = [_round(step * place) for place in range(first, last + 1)]
+    found = np.unique(edges)  # where numbers are too large for their differences
+    return found if len(found) > 1 else np.array([found[0], np.nextafter(found[0], np.inf)])
 
 
 def _step(least: float, *, is_whole: bool) -> float:
@@ -107,4 +109,4 @@ def _step(least: float, *, is_whole: bool) -> float:
 
 
 def _round(value: float) -> float:
-    return float(f"{value:.12g}")
+    return float(f"{value:.15g}")

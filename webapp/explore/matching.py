@@ -62,7 +62,7 @@ def matching(catalog: Catalog, selection: Selection, *, only_retired: bool) -> N
     """Return the rows of the catalog that a person may see and that match, in its own order."""
     found = np.ones(catalog.n_rows, bool)
     if only_retired:
-        found &= catalog["retired_reason"].where(lambda text: text not in ("", "withdrawn"))
+        found &= catalog.texts("retired_reason").where(lambda text: text not in ("", "withdrawn"))
     if selection.conditions or selection.cone:
         found &= selection.mask(catalog)
     return np.flatnonzero(found)
@@ -80,7 +80,7 @@ def page_of(
         after: the id of the last galaxy shown.
     """
     if order.column == "source_id" and not order.is_falling:
-        ids = catalog["source_id"][rows]
+        ids = catalog.array("source_id")[rows]
         start = 0 if after is None else int(np.searchsorted(ids, after, side="right"))
         some = rows[start : start + n + 1]
         return _cut(catalog, some, n)
@@ -94,22 +94,24 @@ def page_of(
 def _cut(catalog: Catalog, rows: NDArray[np.int64], n: int) -> Found:
     page = rows[:n]
     more = len(rows) > n
-    return Found(page, int(catalog["source_id"][page[-1]]) if more else None)
+    return Found(page, int(catalog.array("source_id")[page[-1]]) if more else None)
 
 
 def _behind(
     catalog: Catalog, rows: NDArray[np.int64], keys: NDArray[Any], after: int
 ) -> NDArray[np.int64]:
     """Return the rows that stand behind a galaxy: a greater key, or the same and a greater id."""
-    ids = catalog["source_id"]
+    ids = catalog.array("source_id")
     place = int(np.searchsorted(ids, after))
     if place == len(ids) or ids[place] != after:
         raise NotAPlace(f"Galaxy {after} is not in this catalog any more: begin from the start.")
     key, own = keys[place], keys[rows]
     if np.isnan(key):
-        return rows[np.isnan(own) & (rows > place)]
-    is_behind = (own > key) | np.isnan(own) | ((own == key) & (rows > place))
-    return rows[is_behind]
+        is_behind = np.isnan(own) & (rows > place)
+    else:
+        is_behind = (own > key) | np.isnan(own) | ((own == key) & (rows > place))
+    found: NDArray[np.int64] = rows[is_behind]
+    return found
 
 
 def _first(keys: NDArray[Any], n: int) -> NDArray[np.int64]:

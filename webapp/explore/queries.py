@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from webapp.consensus.models import Consensus, Queue, Stream
+from webapp.consensus.models import Consensus, Queue, Retirement, Stream
 from webapp.predictions import index
 from webapp.predictions import queries as predictions
 from webapp.predictions.fields import as_text
@@ -76,6 +76,12 @@ def seen(workflow: Workflow, subject_id: int) -> Seen | None:
         predictions.prediction(model, subject_id),
         known.values_list("distance", flat=True).first(),
     )
+
+
+def retirements(workflow: Workflow, subject_id: int) -> list[Retirement]:
+    """Return when a galaxy retired and was opened again, the first time first."""
+    rows = Retirement.objects.filter(workflow=workflow, subject=subject_id)
+    return list(rows.order_by("pk"))
 
 
 def alike(workflow: Workflow, found: Seen) -> list[Alike]:

@@ -72,7 +72,7 @@ def _head(asked: Asked, column: Column) -> Head:
 
 def rows(catalog: Catalog, found: Found, names: Sequence[str]) -> list[Row]:
     """Return the galaxies of a page with the values of some columns."""
-    ids = [int(one) for one in catalog["source_id"][found.rows]]
+    ids = [int(one) for one in catalog.array("source_id")[found.rows]]
     subjects = Subject.objects.select_related("subject_set").in_bulk(ids)
     texts = [
         _cells(catalog.columns.by_name[name], _values(catalog, found, name, ids, subjects))
@@ -95,7 +95,7 @@ def _values(
     if name == "survey_id":
         return as_objects(subjects[one].survey_id if one in subjects else "" for one in ids)
     if name == "iau_name":
-        return iau_names(catalog["ra"][found.rows], catalog["dec"][found.rows])
+        return iau_names(catalog.array("ra")[found.rows], catalog.array("dec")[found.rows])
     values = catalog[name][found.rows]
     return values.texts[values.codes] if isinstance(values, Coded) else values
 

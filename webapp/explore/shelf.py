@@ -142,6 +142,14 @@ class Catalog(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self.columns.by_name)
 
+    def array(self, name: str) -> NDArray[Any]:
+        """Return a column of numbers or instants."""
+        return cast("NDArray[Any]", self[name])
+
+    def texts(self, name: str) -> Coded:
+        """Return a column of texts."""
+        return cast("Coded", self[name])
+
     @property
     def n_rows(self) -> int:
         """How many galaxies it has."""

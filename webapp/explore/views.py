@@ -3,20 +3,30 @@
 import re
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from webapp.accounts.access import owners_only
 from webapp.common.errors import DomainError
-from webapp.explore import queries, voices
-from webapp.explore.access import campaign_page, user_of, visible
+from webapp.consensus.models import Consensus
+from webapp.explore import picture, queries, voices
+from webapp.explore.access import (
+    campaign_page,
+    is_scientist,
+    public_page,
+    sees_votes,
+    user_of,
+    visible,
+)
+from webapp.explore.sky_links import sky_links
 from webapp.predictions import services
 from webapp.predictions.models import ListKind
 from webapp.registry.queries import active_model
+from webapp.subjects.models import Subject
 from webapp.workflows.models import TreeVersion, Workflow
 
 GALAXY = "explore/galaxy.html"
@@ -24,19 +34,19 @@ KEY = re.compile(r"\d{1,18}", re.ASCII)
 
 
 @require_safe
-@owners_only
 def galaxy(request: HttpRequest, subject_id: int) -> HttpResponse:
     """Show a galaxy in the first campaign that asks about it and that this person may look at."""
-    found = queries.campaigns_of(subject_id, visible(user_of(request)))
+    found = queries.campaigns_of(subject_id, visible(request.user))
     if not found:
         raise Http404
     return redirect("explore:galaxy_in", found[0].slug, subject_id)
 
 
 @require_safe
-@campaign_page
+@never_cache
+@public_page
 def galaxy_in(request: HttpRequest, workflow: Workflow, subject_id: int) -> HttpResponse:
-    """Show what people, the network and both say of a galaxy, where it looked, and look-alikes."""
+    """Show what people, the network and both say of a galaxy, its history, and ways to others."""
     return _galaxy_page(request, workflow, subject_id)
 
 
@@ -46,23 +56,66 @@ def _galaxy_page(
     tally = queries.tally(workflow, subject_id)
     if tally is None:
         raise Http404
-    tree = TreeVersion.objects.known(tally.tree_id).tree
-    seen = queries.seen(workflow, subject_id)
     context = {
         "workflow": workflow,
         "tally": tally,
         "subject": tally.subject,
+        "campaigns": queries.campaigns_of(subject_id, visible(request.user)),
+        "is_scientist": is_scientist(request),
+        "error": error,
+        **_picture_context(tally.subject),
+    }
+    if sees_votes(request, workflow, tally):
+        context |= _votes_context(workflow, tally)
+        if is_scientist(request):
+            context |= _science_context(request, workflow, subject_id, context["seen"])
+    return render(request, GALAXY, context, status=422 if error else 200)
+
+
+def _picture_context(subject: Subject) -> dict[str, Any]:
+    links = []
+    if subject.ra_deg is not None and subject.dec_deg is not None:
+        links = sky_links(subject.ra_deg, subject.dec_deg, picture.field_deg(subject))
+    return {
+        "scale": picture.scale(subject),
+        "fits_url": picture.fits_url(subject),
+        "sky_links": links,
+    }
+
+
+def _votes_context(workflow: Workflow, tally: Consensus) -> dict[str, Any]:
+    """Return what everybody may see once the votes are no secret."""
+    tree = TreeVersion.objects.known(tally.tree_id).tree
+    return {
         "known": voices.known(tally, tree),
+        "history": queries.retirements(workflow, tally.subject_id),
+        "seen": queries.seen(workflow, tally.subject_id),
+    }
+
+
+def _science_context(
+    request: HttpRequest, workflow: Workflow, subject_id: int, seen: queries.Seen | None
+) -> dict[str, Any]:
+    """Return what costs more to find, or leads to more work."""
+    return {
         "streams": queries.streams(workflow, subject_id),
-        "campaigns": queries.campaigns_of(subject_id, visible(user_of(request))),
-        "seen": seen,
         "alike": queries.alike(workflow, seen) if seen else [],
         "space": queries.space(seen.model) if seen else None,
         "range": queries.distance_range(seen.model) if seen else None,
-        "error": error,
         **_map_context(request, workflow, subject_id, seen),
     }
-    return render(request, GALAXY, context, status=422 if error else 200)
+
+
+@require_safe
+@public_page
+def recipe(_request: HttpRequest, workflow: Workflow, subject_id: int) -> HttpResponse:
+    """Say how a galaxy's pictures were made of its original, as JSON."""
+    tally = queries.tally(workflow, subject_id)
+    if tally is None:
+        raise Http404
+    response = JsonResponse(picture.recipe(tally.subject), json_dumps_params={"indent": 2})
+    response.headers["Content-Disposition"] = f'attachment; filename="galaxy-{subject_id}.json"'
+    return response
 
 
 def _map_context(

@@ -5,20 +5,23 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from inference.belief.gain import gain
 from inference.belief.posterior import Posterior, posterior
 from inference.formats.question import Answer, Question
 from inference.formats.tree import Tree
 from webapp.consensus.models import Consensus
+from webapp.exports.values import wilson
 
-TAIL = 0.05  # on either side of an interval
+TAIL = 0.05  # on either side of an interval of the network's or of what is believed
 
 
 @dataclass(frozen=True)
 class Voice:
-    """A fraction of those asked who give an answer, 0 to 1, with its 90 % interval."""
+    """A fraction of those asked who give an answer, 0 to 1, with its interval.
+
+    People's is Wilson's of 95 %, the others' hold 90 %.
+    """
 
     fraction: float
     low: float
@@ -63,11 +66,15 @@ class Asked:
     """A question of a galaxy.
 
     Attributes:
+        after: the answers that lead to it; none lead to the first.
+        depth: questions before it on the shortest way.
         n_asked: people who met it.
         reached: the expected share of volunteers who are asked it.
     """
 
     question: Question
+    after: Sequence[Answer]
+    depth: int
     n_asked: int
     reached: float
     lines: Sequence[Line]
@@ -96,19 +103,22 @@ def known(row: Consensus, tree: Tree) -> Known:
 
     def line(answer: Answer) -> Line:
         index = answer.index
-        n_asked = row.weighted_asked[answer.question]
+        n_asked = row.asked[answer.question]
         return Line(
             answer=answer,
             name=tree.name(answer),
             n_votes=row.votes[index],
-            people=of_people(row.weighted[index], n_asked) if n_asked else None,
+            people=of_people(row.votes[index], n_asked) if n_asked else None,
             machine=machine[index] if prior is not None else None,
             belief=belief[index],
         )
 
+    before, depths = leading_to(tree), depths_of(tree)
     questions = [
         Asked(
             question=question,
+            after=before[question.index],
+            depth=depths[question.index],
             n_asked=row.asked[question.index],
             reached=float(reached[question.index]),
             lines=[line(answer) for answer in question.answers],
@@ -118,14 +128,39 @@ def known(row: Consensus, tree: Tree) -> Known:
     return Known(questions, float(gain(both)[0]))
 
 
-def of_people(votes: float, asked: float) -> Voice:
-    """Return a share of people with its interval, which always holds the share itself.
+def leading_to(tree: Tree) -> list[list[Answer]]:
+    """Return for each question the answers that lead to it, all of a multiple choice's too."""
+    found: list[list[Answer]] = [[] for _ in tree.questions]
+    for question in tree.questions:
+        for answer in question.answers:
+            following = answer.next if question.is_single else question.next
+            if following is not None:
+                found[following].append(answer)
+    return found
 
-    Equal-tailed after Jeffreys' prior, and 0 or 1 at the ends (Brown, Cai and DasGupta 2001).
-    """
-    low, high = special.betaincinv(votes + 0.5, asked - votes + 0.5, [TAIL, 1 - TAIL])
-    low = 0.0 if votes <= 0 else low
-    return Voice(votes / asked, float(low), 1.0 if votes >= asked else float(high))
+
+def depths_of(tree: Tree) -> list[int]:
+    """Return how many questions come before each, on the shortest way."""
+    found = {0: 0}
+    waiting = [0]
+    for index in waiting:
+        for following in _following(tree.questions[index]):
+            if following not in found:
+                found[following] = found[index] + 1
+                waiting.append(following)
+    return [found.get(question.index, 0) for question in tree.questions]
+
+
+def _following(question: Question) -> Sequence[int]:
+    if question.is_single:
+        return question.nexts
+    return [] if question.next is None else [question.next]
+
+
+def of_people(votes: int, asked: int) -> Voice:
+    """Return a share of people with its 95 % interval, the same as the catalog's (Wilson 1927)."""
+    low, high = wilson(np.array([votes]), np.array([asked]))
+    return Voice(votes / asked, float(low[0]), float(high[0]))
 
 
 def _spoken(said: Posterior) -> list[Voice]:

@@ -122,7 +122,7 @@ class Span:
             found &= values >= np.datetime64(self.low)
         if self.high:
             end = np.datetime64(self.high)
-            found &= values < end + np.timedelta64(1, np.datetime_data(end)[0])
+            found &= values < end + 1  # of the unit that it is written to
         return found
 
 
@@ -149,7 +149,8 @@ class OneOf:
         """Return which values it keeps."""
         wanted = frozenset(self.texts)
         if not isinstance(values, Coded) and values.dtype.kind == "M":  # "" is all that is asked
-            return np.isnat(values) != self.is_negated
+            is_none: Mask = np.isnat(values)
+            return is_none != self.is_negated
         return _coded(values).where(lambda text: (text in wanted) != self.is_negated)
 
 

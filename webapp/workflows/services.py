@@ -167,17 +167,6 @@ def edit_texts(*, workflow: Workflow, name: str, summary: str, text: str, by: Us
 
 
 @transaction.atomic
-def change_vote_display(*, workflow: Workflow, hides_votes: bool, by: User) -> Workflow:
-    """Let volunteers see the votes of an open galaxy at any time, or only after their own."""
-    locked = _lock(workflow)
-    old = locked.hides_votes
-    if old != hides_votes:
-        _save(locked, hides_votes=hides_votes)
-        _log(locked, by, "change_vote_display", old=old, new=hides_votes)
-    return locked
-
-
-@transaction.atomic
 def change_rule(*, workflow: Workflow, rule: Mapping[str, Any], by: User) -> Workflow:
     """Change when a galaxy has been seen enough; workers judge every galaxy anew.
 

@@ -32,6 +32,7 @@ OWNERS = {
     "unlink": (200, 302),
     "rule": (200, 422),
     "texts": (200, 422),
+    "catalog": (200, 302),  # an empty form: votes are hidden no more
     "tree": (200, 422),
     "confirm_tree": (WRONG_METHOD, GONE),
     "owners": (200, 422),

@@ -51,6 +51,11 @@ def scientist(client):
     return alice
 
 
+@pytest.fixture
+def seen_by_a_scientist(scientist, campaign, edition):
+    return campaign
+
+
 def address(workflow, query=""):
     return reverse("explore:catalog", args=[workflow.slug]) + (f"?{query}" if query else "")
 
@@ -191,10 +196,8 @@ def test_people_and_model_that_disagree_most_come_first(client, scientist):
         ("columns=ra,gone", "gone"),
     ],
 )
-def test_what_is_none_is_refused_on_the_page_and_leads_on(
-    client, scientist, campaign, edition, query, said
-):
-    page = read(client, campaign, query, status=422)
+def test_what_is_none_is_refused_on_the_page_and_leads_on(client, seen_by_a_scientist, query, said):
+    page = read(client, seen_by_a_scientist, query, status=422)
     assert 'role="alert"' in page
     assert said in page
     assert "Go on without it" in page

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from webapp.api import campaigns, catalog, cone, galaxies, views, vosi
+from webapp.api import campaigns, catalog, cone, galaxies, views, vosi, votes
 
 app_name = "api"
 ONE = "api/workflows/<slug:slug>/"
@@ -21,6 +21,7 @@ urlpatterns = [
     path(f"{ONE}models/", campaigns.Models.as_view(), name="models"),
     path(f"{ONE}subjects/", galaxies.Subjects.as_view(), name="subjects"),
     path(f"{ONE}predictions/", galaxies.Predictions.as_view(), name="predictions"),
+    path(f"{ONE}classifications/", votes.Classifications.as_view(), name="classifications"),
     re_path(r"^api/(?P<rest>(?s:.+))\Z", campaigns.Nowhere.as_view(), name="nowhere"),
     path("cone/<slug:slug>", cone.search, name="cone"),
     path("cone/<slug:slug>/capabilities", vosi.capabilities, name="cone_capabilities"),

@@ -26,7 +26,7 @@ class Workflows(Resource):
         """List your own campaigns, and those that are open to all."""
         place = self.place()
         seen = Workflow.objects.filter(pk__in=visible(user_of(request)), pk__gt=place.after)
-        ordered = seen.select_related("tree").order_by("pk")
+        ordered = seen.with_tree().order_by("pk")
         rows, has_more = paging.cut(list(ordered[: place.limit + 1]), place)
         after = rows[-1].pk if has_more else None
         return self.page(WorkflowSerializer, rows, place, after=after)

@@ -101,7 +101,20 @@ def search(request: HttpRequest, slug: str) -> HttpResponse:
     is_trusted = viewer is not None and viewer.may_own_workflows
     evidence = rows.evidence_of(workflow, sorted(ids[:most]))
     table = _table(evidence, columns, sees_all=is_trusted or not workflow.hides_votes)
-    return _answer(request, workflow, columns, table, is_cut=is_cut, most=most)
+    words = DESCRIPTION.format(name=workflow.name) + (CUT.format(most=most) if is_cut else "")
+    content = votable.document(
+        slug.replace("-", "_"),
+        columns,
+        _fields(workflow.tree.tree, wanted.verbosity),
+        table,
+        origin(request),
+        description=words,
+        is_cut=is_cut,
+    )
+    response = HttpResponse(content, content_type=votable.MEDIA_TYPE)
+    if is_cut:
+        response.headers[OVERFLOW] = str(most)
+    return response
 
 
 def _found(workflow: Workflow, wanted: Search, most: int) -> list[int]:
@@ -125,6 +138,11 @@ def _columns(tree: Tree, verbosity: int) -> list[Column]:
         every = tuple(column for column in every if column.family in USEFUL)
     first = dataclasses.replace(every[0], kind=Kind.TEXT)
     return [first, *every[1:], *([VOTES_SHOWN] if verbosity > 1 else [])]
+
+
+@lru_cache(maxsize=64)
+def _fields(tree: Tree, verbosity: int) -> str:
+    return votable.fields_of(_columns(tree, verbosity))
 
 
 def _table(
@@ -155,7 +173,7 @@ def campaign(slug: str, viewer: User | None) -> Workflow:
     open_to_all = Workflow.objects.public().filter(slug=slug)
     own = Q(pk__in=visible(viewer)) if viewer and viewer.may_own_workflows else Q()
     seen = Workflow.objects.filter(own, slug=slug) if own else open_to_all
-    workflow = seen.select_related("tree").first()
+    workflow = seen.with_tree().first()
     if workflow is None:
         raise Unanswerable(404, f"There is no campaign {shown(slug)} with galaxies open to all.")
     return workflow
@@ -170,21 +188,6 @@ def _viewer(request: HttpRequest) -> User | None:
         except AuthenticationFailed as error:
             raise Unanswerable(401, str(error)) from None
     return request.user if isinstance(request.user, User) else None
-
-
-def _answer(
-    request: HttpRequest, workflow: Workflow, columns: Sequence[Column], table: Any, *,
-    is_cut: bool, most: int,
-) -> HttpResponse:  # fmt: skip
-    words = DESCRIPTION.format(name=workflow.name) + (CUT.format(most=most) if is_cut else "")
-    content = votable.document(
-        workflow.slug.replace("-", "_"), columns, table, origin(request), description=words,
-        is_cut=is_cut,
-    )  # fmt: skip
-    response = HttpResponse(content, content_type=votable.MEDIA_TYPE)
-    if is_cut:
-        response.headers[OVERFLOW] = str(most)
-    return response
 
 
 def _refusal(request: HttpRequest, sentence: str, status: int) -> HttpResponse:

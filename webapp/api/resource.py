@@ -66,7 +66,7 @@ class Resource(APIView):
         Raises:
             NotFound: there is none of this name for them.
         """
-        rows = Workflow.objects.select_related("tree").filter(slug=slug)
+        rows = Workflow.objects.with_tree().filter(slug=slug)
         found = rows.filter(pk__in=visible(user_of(self.request))).first()
         if found is None:
             raise NotFound(

@@ -74,7 +74,7 @@ def _column(column: Column) -> dict[str, Any]:
 
 
 def _public(slug: str) -> Workflow | None:
-    return Workflow.objects.public().select_related("tree").filter(slug=slug).first()
+    return Workflow.objects.public().with_tree().filter(slug=slug).first()
 
 
 def _address(request: HttpRequest, name: str, slug: str) -> str:

@@ -39,6 +39,7 @@ def error(sentence: str, infos: Infos) -> str:
 def document(
     name: str,
     columns: Sequence[Column],
+    fields: str,
     table: Mapping[str, NDArray[Any]],
     infos: Infos,
     *,
@@ -48,6 +49,7 @@ def document(
     """Return a table with the words around it.
 
     Args:
+        fields: what `fields_of` says of the columns.
         is_cut: there were more rows than these.
     """
     status = "OVERFLOW" if is_cut else "OK"
@@ -59,7 +61,7 @@ def document(
         _infos(infos),
         '<COOSYS ID="icrs" system="ICRS"/>\n',
         f"<TABLE name={attribute(name)}>\n",
-        *(_field(column) for column in columns),
+        fields,
         "<DATA><TABLEDATA>\n",
         *_rows(columns, table),
         "</TABLEDATA></DATA></TABLE>\n",
@@ -67,6 +69,11 @@ def document(
         "</RESOURCE>\n</VOTABLE>\n",
     ]
     return "".join(parts)
+
+
+def fields_of(columns: Sequence[Column]) -> str:
+    """Return what stands before the rows; the same for every answer with these columns."""
+    return "".join(_field(column) for column in columns)
 
 
 def text(words: str) -> str:

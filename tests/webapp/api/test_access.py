@@ -31,7 +31,8 @@ PAGES = {
     "workflows": (NO_TOKEN, NOT_YOURS, 200, 200, 200),
 }
 OF_CAMPAIGN = (
-    "workflow", "subjects", "columns", "consensus", "consensus_of", "models", "predictions", "classifications",
+    "workflow",
+    "subjects", "columns", "consensus", "consensus_of", "models", "predictions", "classifications",
 )  # fmt: skip
 TABLE = PAGES | dict.fromkeys(OF_CAMPAIGN, (NO_TOKEN, NOT_YOURS, GONE, 200, 200))
 

@@ -28,6 +28,7 @@ def catalog(site: str, campaign: str, token: str, **filters: str) -> pd.DataFram
 
 
 if __name__ == "__main__":
-    galaxies = catalog(*sys.argv[1:3], os.environ["TOKEN"], n_classifications="1..")
+    site, campaign = sys.argv[1:3]
+    galaxies = catalog(site, campaign, os.environ["TOKEN"], n_classifications="1..")
     print(f"{len(galaxies)} galaxies have votes.")
     print(galaxies.filter(regex="^(source_id|ra|dec|lead_|n_classifications)").head())

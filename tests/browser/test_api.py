@@ -3,6 +3,7 @@
 import json
 import urllib.error
 import urllib.request
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.browser
 ROOM = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
 
 
-def asked(site: Site, key: str) -> tuple[int, dict[str, object]]:
+def asked(site: Site, key: str) -> tuple[int, dict[str, Any]]:
     """What the API answers to a program with this key."""
     place = f"{site.address}/api/workflows/{SLUG}/consensus/?limit=2&columns=source_id"
     request = urllib.request.Request(place, headers={"Authorization": f"Bearer {key}"})

@@ -109,11 +109,11 @@ class InCone(models.Expression):
         """Take the columns as the query names them."""
         self.columns = list(exprs)
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:  # noqa: ARG002
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:  # noqa: ARG002
         """Return the condition with its values."""
         cell, ra, dec = (compiler.compile(column)[0] for column in self.columns)
         if self.cone.radius_deg >= 180:
-            return f"{cell} IS NOT NULL", []
+            return f"{cell} IS NOT NULL", ()
         ranges = self.cone.ranges()
         near = " OR ".join([f"{cell} >= %s AND {cell} < %s"] * len(ranges))
         across = f"sin(radians({dec} - %s) / 2) ^ 2"
@@ -125,7 +125,7 @@ class InCone(models.Expression):
             math.sin(math.radians(self.cone.radius_deg) / 2) ** 2,
         ]
         edges = [edge for one in ranges for edge in one]
-        return f"(({near}) AND {across} + {along} <= %s)", [*edges, *of_angle]
+        return f"(({near}) AND {across} + {along} <= %s)", (*edges, *of_angle)
 
 
 class Subject(models.Model):

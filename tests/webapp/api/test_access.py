@@ -49,8 +49,11 @@ def world():
     workflow = make.owned(owner, n_subjects=1, status=Status.DRAFT)
     galaxy = workflow.subject_sets.get().subjects.get()
     foreign = Program(people["other"]).token
-    extra = {"consensus_of": {"subject_id": galaxy.pk}, "revoke_token": {"token_id": foreign.pk},
-             "nowhere": {"rest": "x/y"}}  # fmt: skip
+    extra: dict[str, dict[str, object]] = {
+        "consensus_of": {"subject_id": galaxy.pk},
+        "revoke_token": {"token_id": foreign.pk},
+        "nowhere": {"rest": "x/y"},
+    }
 
     def place(name: str) -> str:
         named = name in OF_CAMPAIGN or name.startswith("cone")

@@ -5,6 +5,7 @@ SCHEMA_EXAMPLES=2000 asks each address that often; by default it is a small samp
 
 import os
 from collections import Counter
+from urllib.parse import urlencode
 
 import pytest
 import schemathesis
@@ -80,6 +81,34 @@ def test_no_request_breaks_the_program(asked, program, workflow):
         ask()
     assert codes[200] > EXAMPLES
     assert codes[400] > EXAMPLES
+
+
+@given(
+    address=st.sampled_from(["consensus/", "subjects/", "predictions/", "classifications/"]),
+    pairs=st.lists(
+        st.tuples(
+            st.one_of(
+                st.sampled_from(
+                    ["cone", "columns", "cursor", "limit", "ra_deg", "survey", "model"]
+                ),
+                st.sampled_from(["ra", "source_id", "retired_at", "quality", "subject", "sort"]),
+                st.text(max_size=10),
+            ),
+            st.one_of(
+                st.sampled_from(["", "0..1", "..", "..5", "nan..", "1e400..", "a|b", "1,2,3"]),
+                st.text(max_size=20),
+            ),
+        ),
+        max_size=4,
+    ),
+)
+@settings(parent=QUICK, max_examples=4 * EXAMPLES)
+def test_no_filter_breaks_the_program(asked, program, workflow, address, pairs):
+    answer = program.get(f"/api/workflows/{workflow.slug}/{address}?{urlencode(pairs)}")
+    assert answer.status_code in (200, 400), answer.content
+    assert b"Traceback" not in answer.content
+    if answer.status_code == 400:
+        assert answer.json()["detail"].strip()
 
 
 def test_the_document_names_every_address(client):

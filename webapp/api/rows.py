@@ -21,7 +21,7 @@ _FROM = """
     FROM consensus_consensus c
     JOIN subjects_subject s ON s.id = c.subject_id
     JOIN subjects_subjectset t ON t.id = s.subject_set_id
-    LEFT JOIN registry_modelversion m ON m.id = c.prior_model_id
+    LEFT JOIN registry_modelversion m ON m.id = c.prior_model_id AND c.prior IS NOT NULL
     LEFT JOIN consensus_flag f ON f.workflow_id = c.workflow_id AND f.subject_id = c.subject_id
     WHERE c.workflow_id = %s AND c.tree_id = %s AND c.subject_id = ANY(%s)
     ORDER BY c.subject_id

@@ -15,7 +15,7 @@ from webapp.accounts.access import signed_in
 from webapp.common.errors import DomainError
 from webapp.explore import matching, queries, services
 from webapp.explore.access import is_scientist, public_page, sees_all_votes, user_of
-from webapp.explore.asked import HISTOGRAM, MAP, TABLE, Asked, added
+from webapp.explore.asked import HISTOGRAM, MAP, PICTURES, TABLE, Asked, added
 from webapp.explore.facets import facets
 from webapp.explore.histogram import histogram
 from webapp.explore.models import SavedView
@@ -110,7 +110,7 @@ def _around(
 
 def _views() -> list[tuple[str, str]]:
     return [
-        ("pictures", _("Pictures")), (TABLE, _("Table")), (HISTOGRAM, _("Histogram")),
+        (PICTURES, _("Pictures")), (TABLE, _("Table")), (HISTOGRAM, _("Histogram")),
         (MAP, _("Sky map")),
     ]  # fmt: skip
 

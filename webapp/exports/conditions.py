@@ -149,8 +149,8 @@ class OneOf:
         """Return which values it keeps."""
         wanted = frozenset(self.texts)
         if not isinstance(values, Coded) and values.dtype.kind == "M":  # "" is all that is asked
-            is_none: Mask = np.isnat(values)
-            return is_none != self.is_negated
+            found: Mask = np.isnat(values) ^ self.is_negated
+            return found
         return _coded(values).where(lambda text: (text in wanted) != self.is_negated)
 
 

@@ -266,6 +266,48 @@ CELERY_BEAT_SCHEDULE = {
     },
 }
 
+# What programs read
+API_REQUESTS_PER_MINUTE = env_int("API_REQUESTS_PER_MINUTE", "300", at_least=1)
+CONE_SEARCHES_PER_MINUTE = env_int("CONE_SEARCHES_PER_MINUTE", "600", at_least=1)
+CONE_MAX_ROWS = env_int("CONE_MAX_ROWS", "10000", at_least=1)
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "webapp.api.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "webapp.api.permissions.ForScientists",
+        "webapp.api.permissions.WithinScopes",
+    ],
+    "DEFAULT_THROTTLE_CLASSES": ["webapp.api.throttles.ApiThrottle"],
+    "DEFAULT_RENDERER_CLASSES": ["webapp.api.rendering.JsonRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "webapp.api.rendering.AlwaysJson",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_METADATA_CLASS": None,  # OPTIONS tells nothing that the OpenAPI document does not
+    "EXCEPTION_HANDLER": "webapp.api.problems.answer",
+    "URL_FORMAT_OVERRIDE": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Galaxies, votes and catalogs",
+    "DESCRIPTION": "Read-only JSON for scientists' programs, and requests for exports.",
+    "VERSION": "1",
+    "SCHEMA_PATH_PREFIX": "/api",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PUBLIC": True,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "CampaignStatus": "webapp.workflows.models.Status",
+        "ModelStatus": "webapp.registry.models.Status",
+        "WorkStatus": "webapp.common.models.WorkStatus",
+    },
+    "PREPROCESSING_HOOKS": ["webapp.api.schema.ours"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "webapp.api.schema.add_problems",
+    ],
+}
+
 # Accounts
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]

@@ -108,6 +108,10 @@ starter: .venv-training/.web ## train the starter network again from DATA=folder
 faults: .venv/.dev ## the long form of the kills: 200 clients, 100 kills
 	@FAULTS=long $(BIN)/python -m pytest tests/faults/test_kills.py -s
 
+.PHONY: fuzz
+fuzz: .venv/.dev ## the long form of the requests that are made from the API's own document
+	@SCHEMA_EXAMPLES=1000 $(BIN)/python -m pytest -n 0 tests/webapp/api/test_schema.py
+
 .PHONY: browser
 browser: .venv/.dev ## find or get the Chromium that the tests drive
 	@$(BIN)/python -m tests.browser.chromium
@@ -116,6 +120,7 @@ browser: .venv/.dev ## find or get the Chromium that the tests drive
 lock: .venv/.dev ## lock the versions that pyproject.toml allows
 	@$(LOCK) --extra web --output-file requirements/web.txt pyproject.toml
 	@$(LOCK) --extra web --extra dev --constraints requirements/web.txt --output-file requirements/dev.txt pyproject.toml
+	@$(LOCK) --extra web --extra gpu --no-emit-package onnxruntime --constraints requirements/web.txt --output-file requirements/gpu.txt pyproject.toml
 	@$(LOCK_TRAINING) --extra training-dev --constraints requirements/dev.txt --output-file requirements/training-dev.txt pyproject.toml
 	@$(LOCK_TRAINING) --extra training --constraints requirements/training-dev.txt --output-file requirements/training.txt pyproject.toml
 	@for peer in $(PEER_VERSIONS); do echo $$peer | $(LOCK) --output-file requirements/peers-$${peer%==*}.txt - || exit 1; done

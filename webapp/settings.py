@@ -22,6 +22,7 @@ DEBUG = env_bool("DEBUG", "false")
 SECRET_KEY = embedded.secret_key(VAR_DIR) if LOCAL_MODE else env_str("SECRET_KEY")
 SECRET_KEY_FALLBACKS = env_list("SECRET_KEY_FALLBACKS", "")
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]" if LOCAL_MODE else "")
+PSEUDONYM_KEY = env_str("PSEUDONYM_KEY", "") or SECRET_KEY  # of volunteers, in files
 CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS", "")
 
 INSTALLED_APPS = [
@@ -58,7 +59,10 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "webapp.subjects.media.serve",  # in local mode; needs nothing of what follows
+    "webapp.dashboard.health.serve",  # for machines; needs nothing of what follows
+    "webapp.subjects.media.serve",  # in local mode; likewise
+    "webapp.dashboard.metrics.measure_requests",
+    "webapp.common.logs.name_requests",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "webapp.common.middleware.secure_responses",
@@ -168,6 +172,10 @@ TASK_BUDGET_S = env_int("TASK_BUDGET_S", "600", at_least=1)
 BEAT_EVERY_S = env_int("BEAT_EVERY_S", "20", at_least=1)
 LEASE_S = env_int("LEASE_S", "35", at_least=1)  # and a beat: taken over within a minute
 RUNS_WATCHED_EVERY_S = 5.0  # trainings, whose curves people look at
+DRIFT_EVERY_S = 60.0
+HEARTBEAT_EVERY_S = 10.0  # of workers and beat
+# A file that a worker or beat touches as long as it lives, for a container's health check.
+HEARTBEAT_FILE = env_str("HEARTBEAT_FILE", "")
 CELERY_BROKER_URL = env_str("CELERY_BROKER_URL", "filesystem://")
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
     embedded.broker_options(VAR_DIR)
@@ -202,6 +210,7 @@ WAKES = {
     "lists": ["webapp.predictions.tasks.list_galaxies"],
     "maps": ["webapp.predictions.tasks.draw_maps"],
     "retraining": ["webapp.retraining.tasks.work_on_runs"],
+    "exports": ["webapp.exports.tasks.run_exports"],
     "edition": ["webapp.explore.tasks.refresh_editions"],
 }
 # A queue and a process of its own: a network takes every core or the GPU, and one is loaded a
@@ -225,6 +234,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 600.0,
         "options": {"expires": 600},
     },
+    "drift": {
+        "task": "webapp.retraining.tasks.measure_drifts",
+        "schedule": DRIFT_EVERY_S,
+        "options": {"expires": DRIFT_EVERY_S},
+    },
     "forget": {
         "task": "webapp.classifications.tasks.forget_expired_handouts",
         "schedule": 600.0,
@@ -240,11 +254,58 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 24 * 3600.0,
         "options": {"expires": 3600},
     },
+    "exports": {
+        "task": "webapp.exports.tasks.forget_old_exports",
+        "schedule": 24 * 3600.0,
+        "options": {"expires": 3600},
+    },
     "sessions": {
         "task": "webapp.accounts.tasks.forget_expired_sessions",
         "schedule": 24 * 3600.0,
         "options": {"expires": 3600},
     },
+}
+
+# What programs read
+API_REQUESTS_PER_MINUTE = env_int("API_REQUESTS_PER_MINUTE", "300", at_least=1)
+CONE_SEARCHES_PER_MINUTE = env_int("CONE_SEARCHES_PER_MINUTE", "600", at_least=1)
+CONE_MAX_ROWS = env_int("CONE_MAX_ROWS", "10000", at_least=1)
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "webapp.api.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "webapp.api.permissions.ForScientists",
+        "webapp.api.permissions.WithinScopes",
+    ],
+    "DEFAULT_THROTTLE_CLASSES": ["webapp.api.throttles.ApiThrottle"],
+    "DEFAULT_RENDERER_CLASSES": ["webapp.api.rendering.JsonRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "webapp.api.rendering.AlwaysJson",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_METADATA_CLASS": None,  # OPTIONS tells nothing that the OpenAPI document does not
+    "EXCEPTION_HANDLER": "webapp.api.problems.answer",
+    "URL_FORMAT_OVERRIDE": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Galaxies, votes and catalogs",
+    "DESCRIPTION": "Read-only JSON for scientists' programs, and requests for exports.",
+    "VERSION": "1",
+    "SCHEMA_PATH_PREFIX": "/api",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PUBLIC": True,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "CampaignStatus": "webapp.workflows.models.Status",
+        "ModelStatus": "webapp.registry.models.Status",
+        "WorkStatus": "webapp.common.models.WorkStatus",
+    },
+    "PREPROCESSING_HOOKS": ["webapp.api.schema.ours"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "webapp.api.schema.add_problems",
+    ],
 }
 
 # Accounts
@@ -308,6 +369,9 @@ ORIGINALS_ROOT = VAR_DIR / "media" / "originals"
 UPLOADS_ROOT = VAR_DIR / "uploads"
 RUNS_DIR = Path(env_str("RUNS_DIR", "") or VAR_DIR / "runs")  # the trainer sees it too
 TRAINING_CONFIGS = BASE_DIR / "training" / "configs"
+EXPORTS_ROOT = VAR_DIR / "exports"  # served to who asked for them
+RELEASES_ROOT = VAR_DIR / "releases"  # kept for ever
+EXPORTS_KEPT_DAYS = env_int("EXPORTS_KEPT_DAYS", "14", at_least=1)
 MODELS_ROOT = VAR_DIR / "models"  # served by no address but the download of a campaign's owners
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -377,6 +441,7 @@ NAVIGATION = [
     ("classifications:home", "Classify", False),
     ("classifications:my_galaxies", "My galaxies", False),
     ("explore:catalogs", "Catalog", False),
+    ("exports:list", "Files", True),
     ("dashboard:campaigns", "Campaigns", True),
     ("subjects:sets", "Sets", True),
 ]
@@ -390,11 +455,24 @@ EDITION_EVERY_S = 60.0  # between two copies of a catalog for the pages, or long
 CATALOG_TIMEOUT_S = 5  # for reading what one catalog page shows
 ANSWERS_PER_MINUTE = env_int("ANSWERS_PER_MINUTE", "120", at_least=1)
 
+# Operators
+LEAST_FREE_MB = env_int("LEAST_FREE_MB", "1000")  # of the disk under VAR_DIR
+METRICS_TOKEN = env_str("METRICS_TOKEN", "")
+SENTRY_DSN = env_str("SENTRY_DSN", "")
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"()": "webapp.common.logs.LineFormatter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "line": {"()": "webapp.common.logs.LineFormatter"},
+        "json": {"()": "webapp.common.logs.JsonFormatter"},
+    },
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": env_choice("LOG_FORMAT", "line", ("line", "json")),
+        }
+    },
     "root": {
         "handlers": ["stderr"],
         "level": env_choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),

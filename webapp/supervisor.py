@@ -216,6 +216,8 @@ def run_site(supervisor: Supervisor, var: Path, port: int) -> None:
     else:
         check_configured_database(env_str("DATABASE_URL"))
     broker.forget_messages(var / "broker")
+    forget_figures(var / "metrics")
+    supervisor.environment["PROMETHEUS_MULTIPROC_DIR"] = str(var / "metrics")
     supervisor.complete(
         manage(logs, "migrate", "--noinput"), manage(logs, "collectstatic", "--noinput")
     )
@@ -255,6 +257,12 @@ def start_database(supervisor: Supervisor, var: Path) -> None:
     embedded.wait_until_ready(place.url, lambda: supervisor.is_alive(post), log)
     with psycopg.connect(place.url) as connection:
         embedded.check_durability(connection)
+
+
+def forget_figures(folder: Path) -> None:
+    """Remove what the processes of an earlier start have counted."""
+    for path in folder.glob("*.db"):
+        path.unlink()
 
 
 def check_configured_database(url: str) -> None:

@@ -58,8 +58,8 @@ def drift(
     n_reference, n_new = len(reference), len(new)
     if min(n_reference, n_new) < LEAST_SAMPLE:
         words = (
-            f"{n_new:,} new galaxies and {n_reference:,} trained on are too few to compare: "
-            f"{LEAST_SAMPLE} of each are needed."
+            f"{n_new:,} new galaxies and {n_reference:,} from before the training are too few to "
+            f"compare: {LEAST_SAMPLE} of each are needed."
         )
         return Drift(None, None, n_reference, n_new, has_drifted=False, words=words)
     chance = np.random.default_rng(seed)
@@ -74,7 +74,7 @@ def drift(
 
 def _words(distance: float, p: float, n_reference: int, n_new: int, *, has_drifted: bool) -> str:
     figures = f"distance {distance:.3f} of 1, p = {p:.3f}"
-    sides = f"the {n_reference:,} that the model was trained on"
+    sides = f"{n_reference:,} of those that the model was trained on"
     if has_drifted:
         return (
             f"The {n_new:,} newest galaxies look different from {sides} ({figures}): its word on "

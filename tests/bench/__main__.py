@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.bench.site import database
 
-BENCHES = ["classify", "belief", "skill", "tallies", "scoring", "catalog"]
+BENCHES = ["classify", "belief", "skill", "tallies", "scoring", "cone", "catalog"]
 
 
 def main() -> None:
@@ -16,7 +16,7 @@ def main() -> None:
         "bench",
         nargs="?",
         default="classify",
-        choices=["classify", "belief", "skill", "tallies", "scoring", "catalog"],
+        choices=BENCHES,
     )
     parser.add_argument("--seconds", type=float, default=15, help="length of one run")
     parser.add_argument("--large", type=int, default=1_000_000, help="galaxies of the large case")
@@ -44,6 +44,11 @@ def main() -> None:
             from tests.bench import scoring  # noqa: PLC0415
 
             print(scoring.run(options.pictures, options.large, gpu=options.gpu))
+            return
+        if options.bench == "cone":
+            from tests.bench import cone  # noqa: PLC0415
+
+            print(cone.run(var, pid, options.large))
             return
         if options.bench == "catalog":
             from tests.bench import catalog  # noqa: PLC0415

@@ -1,6 +1,7 @@
 """The app of this package."""
 
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class CommonConfig(AppConfig):
@@ -10,4 +11,9 @@ class CommonConfig(AppConfig):
 
     def ready(self) -> None:
         from webapp import celery  # noqa: F401, PLC0415 - who sends wake-up calls needs the app
-        from webapp.common import checks  # noqa: F401, PLC0415 - registers them
+
+        if settings.SENTRY_DSN:
+            import sentry_sdk  # noqa: PLC0415 - off by default
+
+            sentry_sdk.init(settings.SENTRY_DSN, send_default_pii=False)
+        from webapp.common import checks, heartbeat  # noqa: F401, PLC0415 - both register

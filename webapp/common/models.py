@@ -1,11 +1,15 @@
 """Long work and the audit log."""
 
 import math
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
+from django.utils import timezone
+
+SILENT_AFTER_S = 45.0  # a process; it speaks every HEARTBEAT_EVERY_S
 
 
 class WorkStatus(models.TextChoices):
@@ -61,6 +65,34 @@ class BackgroundWork(models.Model):
         return min(100, 100 * self.n_done // self.n_total) if self.n_total else None
 
 
+class Process(models.Model):
+    """A worker or beat, on whichever machine; it says itself, every few seconds, that it lives."""
+
+    class Kind(models.TextChoices):
+        """What it is for."""
+
+        WORKER = "worker", "worker"
+        SCORER = "scorer", "scorer"
+        BEAT = "beat", "beat"
+
+    name = models.CharField(max_length=200, unique=True, help_text="As Celery calls it.")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    doing = models.CharField(max_length=500, blank=True, help_text="Its tasks at that moment.")
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField(help_text="By the database's clock.")
+
+    class Meta:
+        verbose_name_plural = "processes"
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_alive(self) -> bool:
+        """False if it has been silent for too long."""
+        return timezone.now() - self.seen_at < timedelta(seconds=SILENT_AFTER_S)
+
+
 class AuditEntry(models.Model):
     """Who changed what, from which value to which, and why; written in the same transaction."""
 
@@ -79,3 +111,17 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.target} {self.target_id}"
+
+
+class AuditLink(models.Model):
+    """A line's place in the chain of the audit log: its hash is of the line and the link before.
+
+    A trigger adds it when the transaction commits, so that no line is ever without one.
+    """
+
+    place = models.BigIntegerField(primary_key=True, help_text="1 is the oldest; none is left out.")
+    entry = models.OneToOneField(AuditEntry, models.PROTECT, related_name="link")
+    sha256 = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.sha256}"

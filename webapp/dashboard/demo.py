@@ -1,7 +1,10 @@
 """The demo campaign: real galaxies of the Hubble deep field, asked about with a real tree."""
 
+import time
+
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F, Q
 
 from inference.formats.tree import load_built_in
 from webapp.common.errors import DomainError
@@ -12,7 +15,7 @@ from webapp.registry import queries as registry
 from webapp.registry import services as models
 from webapp.registry.models import Source
 from webapp.subjects import deepfield, demo, links
-from webapp.subjects.models import SubjectSet
+from webapp.subjects.models import SetLink, SubjectSet
 from webapp.workflows import services as workflows
 from webapp.workflows.models import Status, Workflow
 
@@ -67,12 +70,19 @@ def load_demo() -> int:
     )[0]
     n_added = demo.load_deep_field(subject_set)
     links.link_set(workflow=workflow, subject_set=subject_set, by=None)
-    while admission.admit_next_chunk():
-        pass
+    _admit(workflow)
     if workflow.status == Status.DRAFT:
         workflows.launch_workflow(workflow=workflow, lines=checklist(workflow), by=None)
     measuring.measure_progress(workflow, is_rationed=False)
     return n_added
+
+
+def _admit(workflow: Workflow) -> None:
+    """Give the galaxies their places, or wait for a worker that is about to."""
+    behind = Q(admitted_version__lt=F("subject_set__version"))
+    while SetLink.objects.filter(behind, workflow=workflow).exists():
+        if not admission.admit_next_chunk():
+            time.sleep(0.1)
 
 
 def load_starter() -> str:

@@ -8,6 +8,7 @@ from webapp.dashboard import (
     insight,
     lists,
     networks,
+    operations,
     people,
     runs,
     streams,
@@ -19,6 +20,9 @@ ONE = "campaigns/<slug:slug>/"
 urlpatterns = [
     path("", views.campaigns, name="campaigns"),
     path("new/", views.create, name="create"),
+    path("operations/", operations.operations, name="operations"),
+    path("operations/now/", operations.operations_part, name="operations_part"),
+    path("operations/<str:kind>/<int:pk>/retry/", operations.retry, name="retry"),
     path(ONE, views.campaign, name="campaign"),
     path(f"{ONE}checklist/", views.checklist_part, name="checklist"),
     path(f"{ONE}progress/", views.progress_part, name="progress"),

@@ -23,6 +23,7 @@ from webapp.dashboard.access import owner_page, user_of
 from webapp.dashboard.checklist import checklist
 from webapp.predictions import queries as predictions
 from webapp.predictions.services import retry_batches
+from webapp.retraining.drift import report_of
 from webapp.workflows import services
 from webapp.workflows.forms import CampaignForm
 from webapp.workflows.models import Status, Workflow
@@ -86,6 +87,7 @@ def _campaign_page(request: HttpRequest, workflow: Workflow, error: str = "") ->
         "error": error,
         "rule": queries.rule_of(workflow),
         "n_flags": queries.n_flags(workflow),
+        "drift": report_of(workflow),
         **_progress_context(workflow),
     }
     if workflow.status == Status.DRAFT:

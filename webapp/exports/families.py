@@ -249,7 +249,7 @@ OF_VOTES = (
         ucd="meta.id", display="A36",
     ),
     _vote(
-        "volunteer", Kind.TEXT, "Pseudonym of who answered, the same within one table only.",
+        "volunteer", Kind.TEXT, "Pseudonym of who answered, the same in all files of a campaign.",
         ucd="meta.id", display="A24",
     ),
     _vote(

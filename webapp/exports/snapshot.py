@@ -1,165 +1,293 @@
-"""A campaign's galaxies as they are stored at one instant, as arrays, in order of their ids."""
+"""What is stored of a campaign's galaxies at one moment, as arrays, some thousands at a time.
 
-import math
-import re
+PostgreSQL sends the numbers in its binary COPY format, where every row has the same layout: a chunk
+is one array operation. Texts come as rows. Each chunk is found by its first id, so that no
+statement is long, and all of them see the same moment.
+"""
+
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from django.db import connection, transaction
+import psycopg
+from django.db import connection
 from numpy.typing import NDArray
-from psycopg import Connection
-from psycopg.adapt import Buffer, Loader
-from psycopg.postgres import types as postgres
-from psycopg.pq import Format
+from psycopg import sql
 
 from inference.formats.tree import Tree
+from webapp.common.errors import DomainError
 from webapp.exports.column import Kind
 from webapp.exports.evidence import Evidence
 from webapp.workflows.models import Workflow
 
-MARKS = "#!%"
-_NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*$"
-_HEAD, _STEP = 20, 8  # bytes before an array's first value, and of each with its length
-
-_ROWS = """
-    SELECT known.subject_id, subject.survey_id, subject_set.slug, subject.ra_deg, subject.dec_deg,
-           known.votes, known.asked, known.weighted, known.weighted_asked, known.prior,
-           coalesce(left(model.sha256, 8), ''), known.n_classifications,
-           (extract(epoch FROM known.retired_at) * 1000000)::bigint, known.retired_reason,
-           (SELECT count(*) FROM consensus_flag flag
-            WHERE flag.subject_id = known.subject_id AND flag.workflow_id = known.workflow_id),
-           known.is_gold, subject.filled_share, subject.metadata
-    FROM consensus_consensus known
-    JOIN subjects_subject subject ON subject.id = known.subject_id
-    JOIN subjects_subjectset subject_set ON subject_set.id = subject.subject_set_id
-    LEFT JOIN registry_modelversion model
-        ON model.id = known.prior_model_id AND known.prior IS NOT NULL
-    WHERE known.workflow_id = %s AND known.tree_id = %s
-    ORDER BY known.subject_id
-"""
-_KINDS = """
-    SELECT said.key, bool_and(said.value = '' OR said.value ~ %s)
-    FROM consensus_consensus known
-    JOIN subjects_subject subject ON subject.id = known.subject_id,
-         jsonb_each_text(subject.metadata) said
-    WHERE known.workflow_id = %s GROUP BY said.key ORDER BY said.key
-"""
-
-_ARRAYS = (postgres["int4"].array_oid, postgres["float4"].array_oid)
+CHUNK = 20_000  # galaxies held at once
+_HEADER, _TRAILER = 19, 2  # bytes before the first row, and after the last
+_NEVER = np.iinfo(np.int64).min  # an instant that there is none of; NumPy's NaT
+Cursor = psycopg.Cursor[Any]
+Texts = list[tuple[Any, ...]]
 
 
-class _AsStored(Loader):
-    """Leaves an array in PostgreSQL's own bytes, which NumPy reads a thousand at a time."""
-
-    format = Format.BINARY
-
-    def load(self, data: Buffer) -> bytes:
-        """Return the bytes."""
-        return bytes(data)
+class StillCounting(DomainError):
+    """The campaign's tree has changed, and its votes are being counted along the new one."""
 
 
-def metadata_kinds(workflow: Workflow) -> dict[str, Kind]:
-    """Return what the surveys say of a campaign's galaxies, by name: numbers where all are."""
-    with connection.cursor() as cursor:
-        cursor.execute(_KINDS, [_NUMBER, workflow.pk])
-        found = cursor.fetchall()
-    kinds: dict[str, Kind] = {}
-    for key, is_number in found:
-        name = key.lstrip(MARKS).strip()
-        if name and name not in kinds:
-            kinds[name] = Kind.FLOAT64 if is_number else Kind.TEXT
-    return kinds
+def evidence(
+    workflow: Workflow, *, chunk: int = CHUNK, subject_ids: Sequence[int] | None = None
+) -> Iterator[Evidence]:
+    """Yield all galaxies of a campaign by growing id, as they are at the first one's moment.
+
+    See `evidence_at` and `one_moment`.
+    """
+    with one_moment() as moment:
+        yield from evidence_at(moment, workflow, chunk=chunk, subject_ids=subject_ids)
 
 
-def evidence(workflow: Workflow, *, chunk: int = 20_000) -> Iterator[Evidence]:
-    """Yield all galaxies whose tally is along the campaign's present tree, some at a time."""
-    kinds = metadata_kinds(workflow)
-    with _one_instant() as raw, raw.cursor(name="catalog_rows") as cursor:
-        for oid in _ARRAYS:
-            cursor.adapters.register_loader(oid, _AsStored)
-        cursor.execute(_ROWS, [workflow.pk, workflow.tree_id], binary=True)
-        while rows := cursor.fetchmany(chunk):
-            yield _evidence(workflow.tree.tree, rows, kinds)
+def evidence_at(
+    moment: Cursor,
+    workflow: Workflow,
+    *,
+    chunk: int = CHUNK,
+    subject_ids: Sequence[int] | None = None,
+) -> Iterator[Evidence]:
+    """Yield all galaxies of a campaign by growing id, as they are at that moment.
+
+    Args:
+        chunk: galaxies a time.
+        subject_ids: only these.
+
+    Raises:
+        StillCounting: see there.
+    """
+    _check_counted(moment, workflow)
+    reader = _Reader(moment, workflow, chunk, subject_ids)
+    after = -1
+    while len(some := reader.chunk(after)):
+        yield some
+        after = int(some.subject_id[-1])
 
 
 @contextmanager
-def _one_instant() -> Iterator["Connection[Any]"]:
-    """Give the connection itself, in a transaction that sees nothing of what others do meanwhile.
+def one_moment() -> Iterator[Cursor]:
+    """Give a cursor whose statements all see the database as it is at the first of them.
 
-    Inside another transaction it sees what that one does.
+    Inside a transaction of the caller's it is that one's; else it has a connection and a read-only
+    transaction of its own, so that the caller may write meanwhile.
     """
-    is_outermost = not connection.in_atomic_block
-    with transaction.atomic():
-        if is_outermost:
-            with connection.cursor() as cursor:
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        yield connection.connection
+    if connection.in_atomic_block:
+        with connection.cursor() as wrapped:
+            yield wrapped.cursor
+        return
+    own = connection.copy()
+    own.connect()
+    try:
+        own.connection.autocommit = False
+        own.connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        own.connection.read_only = True
+        with psycopg.ClientCursor(own.connection) as cursor:
+            yield cursor
+    finally:
+        own.close()
 
 
-def _evidence(tree: Tree, rows: Sequence[tuple[Any, ...]], kinds: dict[str, Kind]) -> Evidence:
-    (
-        ids, names, sets, ra, dec, votes, asked, weighted, weighted_asked, prior, models, counts,
-        retired_at, reasons, flags, gold, filled, metadata,
-    ) = zip(*rows, strict=True)  # fmt: skip
-    n_answers, n_questions = tree.n_answers, tree.n_questions
-    return Evidence(
-        tree=tree,
-        subject_id=np.array(ids, np.int64),
-        survey_id=_texts(names),
-        survey=_texts(sets),
-        ra=_floats(ra),
-        dec=_floats(dec),
-        votes=_arrays(votes, n_answers, ">i4").astype(np.int32),
-        asked=_arrays(asked, n_questions, ">i4").astype(np.int32),
-        weighted=_arrays(weighted, n_answers, ">f4").astype(np.float32),
-        weighted_asked=_arrays(weighted_asked, n_questions, ">f4").astype(np.float32),
-        prior=_arrays(prior, n_answers, ">f4").astype(np.float32),
-        model=_texts(models),
-        n_classifications=np.array(counts, np.int32),
-        retired_at=_instants(retired_at),
-        retired_reason=_texts(reasons),
-        n_flags=np.array(flags, np.int32),
-        is_gold=np.array(gold, bool),
-        filled_share=np.array(filled, np.float64),
-        metadata=_metadata(metadata, kinds),
+def _check_counted(cursor: Cursor, workflow: Workflow) -> None:
+    cursor.execute(
+        "SELECT count(*) FROM consensus_consensus WHERE workflow_id = %s AND tree_id <> %s",
+        [workflow.pk, workflow.tree_id],
     )
+    (n_behind,) = cursor.fetchone() or (0,)
+    if n_behind:
+        raise StillCounting(
+            f"The tree of {workflow.name} has changed, and the votes of {n_behind:,} galaxies are "
+            f"still being counted along the new one: try again in some minutes."
+        )
 
 
-def _arrays(blobs: Sequence[bytes | None], width: int, dtype: str) -> NDArray[Any]:
-    """Return arrays of one length, (N, width), from PostgreSQL's bytes; NaN where there is none."""
-    empty = b"\0" * _HEAD + (b"\0" * 4 + np.array(math.nan, ">f4").tobytes()) * width
-    joined = b"".join(empty if blob is None else blob for blob in blobs)
-    cells = np.frombuffer(joined, np.uint8).reshape(len(blobs), _HEAD + _STEP * width)[:, _HEAD:]
-    pairs = np.ascontiguousarray(cells).view(dtype).reshape(len(blobs), width, 2)
-    return pairs[:, :, 1]
+_ROWS = """
+    FROM consensus_consensus known
+    JOIN subjects_subject subject ON subject.id = known.subject_id
+    WHERE known.workflow_id = {workflow} AND known.subject_id > {after} AND {chosen}
+    ORDER BY known.subject_id LIMIT {limit}
+"""
+_NUMBERS = """
+    COPY (
+        SELECT known.subject_id, known.n_classifications, known.is_gold,
+               coalesce(subject.ra_deg, 'NaN'), coalesce(subject.dec_deg, 'NaN'),
+               subject.filled_share,
+               coalesce((extract(epoch FROM known.retired_at) * 1000000)::bigint, {never}),
+               EXISTS (SELECT FROM consensus_flag flag
+                       WHERE flag.workflow_id = known.workflow_id
+                       AND flag.subject_id = known.subject_id),
+               known.votes, known.asked, known.weighted, known.weighted_asked,
+               coalesce(known.prior, array_fill('NaN'::real, ARRAY[{k}]))
+        {rows}
+    ) TO STDOUT (FORMAT BINARY)
+"""
+_TEXTS = """
+    SELECT subject.survey_id, subject.subject_set_id, known.prior_model_id, known.retired_reason
+           {metadata}
+    {rows}
+"""
 
 
-def _texts(values: Sequence[str]) -> NDArray[np.object_]:
-    return np.array(values, object)
+class _Reader:
+    """What every chunk of one moment is read with."""
+
+    def __init__(
+        self, cursor: Cursor, workflow: Workflow, limit: int, subject_ids: Sequence[int] | None
+    ) -> None:
+        self.cursor, self.workflow, self.limit = cursor, workflow, limit
+        self.chosen: sql.Composable = sql.SQL("true")
+        if subject_ids is not None:
+            chosen = sql.SQL("known.subject_id = ANY({})")
+            self.chosen = chosen.format(sql.Literal(list(subject_ids)))
+        self.sources = _sources(cursor, workflow)
+        cursor.execute("SELECT id, slug FROM subjects_subjectset")
+        self.sets = dict(cursor.fetchall())
+        cursor.execute("SELECT id, left(sha256, 8) FROM registry_modelversion")
+        self.models = {None: "", **dict(cursor.fetchall())}
+
+    def chunk(self, after: int) -> Evidence:
+        """Return the galaxies that come after an id, none at the end."""
+        rows = sql.SQL(_ROWS).format(
+            workflow=sql.Literal(self.workflow.pk),
+            after=sql.Literal(after),
+            chosen=self.chosen,
+            limit=sql.Literal(self.limit),
+        )
+        texts = self._texts(rows)
+        return Evidence(
+            tree=self.workflow.tree.tree,
+            **self._numbers(rows),
+            survey_id=_objects([row[0] for row in texts]),
+            survey=_objects([self.sets[row[1]] for row in texts]),
+            model=_objects([self.models[row[2]] for row in texts]),
+            retired_reason=_objects([row[3] for row in texts]),
+            metadata={
+                source.name: _column([row[place] for row in texts], is_number=source.kind.is_float)
+                for place, source in enumerate(self.sources, 4)
+            },
+        )
+
+    def _numbers(self, rows: sql.Composed) -> dict[str, Any]:
+        tree = self.workflow.tree.tree
+        statement = sql.SQL(_NUMBERS).format(
+            never=sql.Literal(int(_NEVER)), k=sql.Literal(tree.n_answers), rows=rows
+        )
+        with self.cursor.copy(statement) as copy:
+            content = b"".join(bytes(part) for part in copy)
+        return _parsed(content, _layout(tree))
+
+    def _texts(self, rows: sql.Composed) -> Texts:
+        """Return survey id, set, model and reason of each galaxy, then its metadata as text."""
+        wanted = [
+            sql.SQL(", subject.metadata ->> {}").format(sql.Literal(source.key))
+            for source in self.sources
+        ]
+        self.cursor.execute(sql.SQL(_TEXTS).format(metadata=sql.Composed(wanted), rows=rows))
+        return self.cursor.fetchall()
 
 
-def _floats(values: Sequence[float | None]) -> NDArray[np.float64]:
-    return np.array(values, np.float64)  # NumPy makes None NaN
+def _parsed(content: bytes, layout: np.dtype[Any]) -> dict[str, Any]:
+    n_rows, rest = divmod(len(content) - _HEADER - _TRAILER, layout.itemsize)
+    if rest:
+        raise ValueError(f"{rest} bytes more than {n_rows} rows: a tally is not along its tree")
+    found = np.frombuffer(content, layout, n_rows, _HEADER)
+    plain = {name: _native(found[name]) for name in ("subject_id", "n_classifications", *_PLACE)}
+    arrays = {name: _native(found[name]["of"]["value"]) for name in _ARRAYS}
+    return {
+        **plain,
+        **arrays,
+        "is_gold": found["is_gold"] != 0,
+        "n_flags": found["n_flags"].astype(np.int32),
+        "retired_at": _native(found["retired_at"]).view("datetime64[us]"),
+    }
 
 
-_NONE = np.iinfo(np.int64).min  # of an instant: NaT
+_PLACE = ("ra", "dec", "filled_share")
+_ARRAYS = ("votes", "asked", "weighted", "weighted_asked", "prior")
 
 
-def _instants(values: Sequence[int | None]) -> NDArray[np.datetime64]:
-    plain = np.array([_NONE if value is None else value for value in values], np.int64)
-    return plain.view("datetime64[us]")
+def _layout(tree: Tree) -> np.dtype[Any]:
+    """Return the layout of one row: each value after its length, all big-endian."""
+    k, q = tree.n_answers, tree.n_questions
+    fields = [
+        ("subject_id", ">i8"), ("n_classifications", ">i4"), ("is_gold", "u1"), ("ra", ">f8"),
+        ("dec", ">f8"), ("filled_share", ">f8"), ("retired_at", ">i8"), ("n_flags", "u1"),
+        ("votes", _array(">i4", k)), ("asked", _array(">i4", q)), ("weighted", _array(">f4", k)),
+        ("weighted_asked", _array(">f4", q)), ("prior", _array(">f4", k)),
+    ]  # fmt: skip
+    layout: list[Any] = [("n_fields", ">i2")]
+    for name, kind in fields:
+        layout += [(f"{name}_bytes", ">i4"), (name, kind)]
+    return np.dtype(layout)
 
 
-def _metadata(rows: Sequence[dict[str, Any]], kinds: dict[str, Kind]) -> dict[str, NDArray[Any]]:
-    plain = [{key.lstrip(MARKS).strip(): said for key, said in row.items()} for row in rows]
-    found: dict[str, NDArray[Any]] = {}
-    for name, kind in kinds.items():
-        said = [str(row.get(name, "")) for row in plain]
-        found[name] = _texts(said) if kind is Kind.TEXT else _numbers(said)
+def _array(kind: str, n: int) -> list[Any]:
+    """Return the layout of an array without nulls: dimensions, type, and each value's length."""
+    return [("head", ">i4", (5,)), ("of", [("bytes", ">i4"), ("value", kind)], (n,))]
+
+
+def _native(values: NDArray[Any]) -> NDArray[Any]:
+    return values.astype(values.dtype.newbyteorder("="))
+
+
+@dataclass(frozen=True)
+class Source:
+    """A column of a survey's own: its key in the database, with its marks, and its plain name."""
+
+    key: str
+    name: str
+    kind: Kind
+
+
+_MARKS = "!%"  # of columns that are hidden while voting, or shown as links
+_HIDDEN = "#"  # from volunteers for good
+# A column is one of numbers if each of its values is one; texts such as "inf" and "nan" are not.
+_SOURCES = r"""
+    SELECT item.key, bool_and(trim(item.value) ~ '^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?$')
+    FROM consensus_consensus known
+    JOIN subjects_subject subject ON subject.id = known.subject_id,
+    LATERAL jsonb_each_text(subject.metadata) item
+    WHERE known.workflow_id = %s AND trim(item.value) <> ''
+    GROUP BY item.key ORDER BY item.key
+"""
+
+
+def metadata_kinds(workflow: Workflow) -> dict[str, Kind]:
+    """Return what the surveys say of a campaign's galaxies: names without marks, in their order.
+
+    What a manifest hides from volunteers for good ("#") is not there.
+    """
+    with connection.cursor() as cursor:
+        return kinds_at(cursor, workflow)
+
+
+def kinds_at(moment: Any, workflow: Workflow) -> dict[str, Kind]:
+    """Return the same as it is at a moment."""
+    return {source.name: source.kind for source in _sources(moment, workflow)}
+
+
+def _sources(cursor: Any, workflow: Workflow) -> list[Source]:
+    cursor.execute(_SOURCES, [workflow.pk])
+    found: dict[str, Source] = {}
+    for key, is_number in cursor.fetchall():
+        name = key.lstrip(_MARKS)
+        if not key.startswith(_HIDDEN):
+            found.setdefault(name, Source(key, name, Kind.FLOAT64 if is_number else Kind.TEXT))
+    return list(found.values())
+
+
+def _objects(values: Sequence[str]) -> NDArray[np.object_]:
+    found = np.empty(len(values), np.object_)
+    found[:] = values
     return found
 
 
-def _numbers(said: Sequence[str]) -> NDArray[np.float64]:
-    return np.array([float(text) if re.match(_NUMBER, text) else math.nan for text in said])
+def _column(values: Sequence[str | None], *, is_number: bool) -> NDArray[Any]:
+    if not is_number:
+        return _objects(["" if value is None else value for value in values])
+    found = np.array([(value or "").strip() or "nan" for value in values], np.float64)
+    found[~np.isfinite(found)] = np.nan  # of more than 308 digits
+    return found

@@ -3,12 +3,15 @@
 from typing import Any
 
 import numpy as np
-from django.db.models import QuerySet
+from django.db.models import F, Func, QuerySet
 from django.utils import timezone
 from numpy.typing import NDArray
 
 from inference.belief import drift
+from inference.formats.card import EMBEDDING_SIZE
 from webapp.common.models import WorkStatus
+from webapp.predictions import queries as predictions
+from webapp.predictions.models import Prediction, Space
 from webapp.registry import queries as registry
 from webapp.registry.models import ModelVersion
 from webapp.retraining.models import DriftReport, TrainingRun
@@ -17,6 +20,48 @@ from webapp.workflows.models import Workflow
 
 Embeddings = NDArray[np.floating[Any]]
 Sides = tuple["QuerySet[Subject]", "QuerySet[Subject]"]
+
+
+def measure_drifts() -> int:
+    """Compare anew where the model in use has looked at more galaxies; return how many campaigns.
+
+    A model's galaxies are compared once its space has been: nothing waits to be scored then.
+    """
+    spaces = {space.model_id: space for space in Space.objects.filter(status=WorkStatus.DONE)}
+    n_measured = 0
+    for workflow, model in predictions.serving():
+        space = spaces.get(model.pk)
+        if space and not _is_measured(workflow, space):
+            n_measured += _measure(workflow, model, space)
+    return n_measured
+
+
+def _is_measured(workflow: Workflow, space: Space) -> bool:
+    known = DriftReport.objects.filter(workflow=workflow, model=space.model_id).first()
+    return known is not None and known.last_prediction_id >= space.last_prediction_id
+
+
+def _measure(workflow: Workflow, model: ModelVersion, space: Space) -> bool:
+    found = sides(workflow, model)
+    if found is None:
+        return False
+    seen, new = found
+    anywhere = Func(F("subject_id"), function="hashint8")  # the same ones each time
+    store_drift(
+        workflow=workflow,
+        model=model,
+        reference=_embeddings(model, seen, anywhere),
+        new=_embeddings(model, new, F("subject_id").desc()),
+        last_prediction_id=space.last_prediction_id,
+    )
+    return True
+
+
+def _embeddings(model: ModelVersion, subjects: "QuerySet[Subject]", order: Any) -> Embeddings:
+    """Return what a model sees of the first galaxies in an order, (at most 1,000, D)."""
+    rows = Prediction.objects.filter(model=model, subject__in=subjects, error="")
+    found = rows.order_by(order).values_list("embedding", flat=True)[: drift.MOST_SAMPLE]
+    return np.array(list(found), np.float32).reshape(-1, EMBEDDING_SIZE)
 
 
 def sides(workflow: Workflow, model: ModelVersion) -> Sides | None:
@@ -36,12 +81,18 @@ def sides(workflow: Workflow, model: ModelVersion) -> Sides | None:
 
 
 def store_drift(
-    *, workflow: Workflow, model: ModelVersion, reference: Embeddings, new: Embeddings
+    *,
+    workflow: Workflow,
+    model: ModelVersion,
+    reference: Embeddings,
+    new: Embeddings,
+    last_prediction_id: int = 0,
 ) -> DriftReport:
     """Compare embeddings of the two sides, and keep what came out for the owner's pages.
 
     Args:
         reference, new: of unit length, (N, D) and (M, D), as the model gives them.
+        last_prediction_id: the newest prediction that there was.
 
     Raises:
         EvidenceRefused: they are no embeddings of one model; the last report stays.
@@ -57,6 +108,7 @@ def store_drift(
             "n_new": found.n_new,
             "has_drifted": found.has_drifted,
             "words": found.words,
+            "last_prediction_id": last_prediction_id,
             "measured_at": timezone.now(),
         },
     )

@@ -149,6 +149,9 @@ class DriftReport(models.Model):
     n_new = models.IntegerField()
     has_drifted = models.BooleanField()
     words = models.TextField()
+    last_prediction_id = models.BigIntegerField(
+        default=0, help_text="Predictions up to this one had been made."
+    )
     measured_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:

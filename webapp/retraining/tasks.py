@@ -6,7 +6,7 @@ from celery import shared_task
 from django.conf import settings
 
 from webapp.common import work
-from webapp.retraining import collecting, schedule, watching, writing
+from webapp.retraining import collecting, drift, schedule, watching, writing
 from webapp.retraining.models import Phase, TrainingRun
 
 STEPS = {
@@ -32,6 +32,12 @@ def watch_runs() -> None:
 def start_due_runs() -> None:
     """Runs that were due have begun."""
     schedule.start_due_runs()
+
+
+@shared_task
+def measure_drifts() -> None:
+    """Owners read whether newly come galaxies look like those that their model was trained on."""
+    drift.measure_drifts()
 
 
 def perform(run: TrainingRun) -> None:

@@ -1,11 +1,15 @@
 """One line a record, whatever somebody put into a name."""
 
+import json
 import logging
 import re
+import sys
 
 import pytest
+from celery import current_app
+from django.http import HttpResponse
 
-from webapp.common.logs import LineFormatter
+from webapp.common.logs import JsonFormatter, LineFormatter, name_requests
 
 
 def line(message: str, *arguments: object) -> str:
@@ -48,3 +52,49 @@ def test_a_traceback_keeps_its_lines():
         "site", logging.ERROR, __file__, 1, "failed", (), (ValueError, error, None)
     )
     assert LineFormatter().format(record).splitlines()[1:] == ["ValueError: x", "y"]
+
+
+def as_json(message="hello", *arguments, error=None):
+    record = logging.LogRecord("site", logging.INFO, __file__, 1, message, arguments, error)
+    (text,) = JsonFormatter().format(record).splitlines()
+    return json.loads(text)
+
+
+def test_json_has_one_object_a_line():
+    found = as_json("%s signed in", "a\nb\ud800")
+    assert found.pop("at").endswith("Z")
+    assert found == {"level": "INFO", "logger": "site", "message": "a\nb\ud800 signed in"}
+
+
+def test_json_holds_the_traceback():
+    try:
+        int("x")
+    except ValueError:
+        assert "ValueError: invalid literal" in as_json(error=sys.exc_info())["traceback"]
+
+
+@pytest.mark.parametrize(
+    ("given", "is_kept"), [("0123-abcdef", True), ("short", False), ("a" * 99, False), ("", False)]
+)
+def test_lines_of_a_request_bear_its_id(rf, given, is_kept):
+    seen = []
+
+    def view(_request):
+        seen.append(as_json()["request"])
+        return HttpResponse()
+
+    answer = name_requests(view)(rf.get("/", headers={"X-Request-ID": given}))
+    assert seen == [answer.headers["X-Request-ID"]]
+    assert (seen[0] == given) is is_kept
+    assert "request" not in as_json()
+
+
+def test_lines_of_a_task_bear_its_id():
+    seen = []
+
+    @current_app.task(shared=False)
+    def note():
+        seen.append(as_json()["task"])
+
+    result = note.apply()
+    assert seen == [result.id]

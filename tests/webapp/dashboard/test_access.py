@@ -71,15 +71,23 @@ OWNERS = {
     "history": (200, WRONG_METHOD),
 }
 SCIENTISTS = {"campaigns": (200, WRONG_METHOD), "create": (200, 422)}
+ADMINS = {
+    "operations": (200, WRONG_METHOD),
+    "operations_part": (302, WRONG_METHOD),
+    "retry": (WRONG_METHOD, 302),
+}
+EVERYTHING = OWNERS | SCIENTISTS | ADMINS
 
 
 def expected(name: str, person: str, method: str) -> int:
-    codes = (OWNERS | SCIENTISTS)[name]
+    codes = EVERYTHING[name]
     code = codes[method == "post"]
     if code == WRONG_METHOD:
         return WRONG_METHOD
     if person == "anonymous":
         return SIGN_IN
+    if name in ADMINS:
+        return code if person == "admin" else NOT_YOURS
     if name in SCIENTISTS:
         return NOT_YOURS if person == "volunteer" else code
     return code if person in ("owner", "admin") else GONE
@@ -110,12 +118,13 @@ def world(client):
     extra |= dict.fromkeys(("model", "model_file", "promote", "archive_model"), model)
     run: dict[str, object] = {"pk": make.training_run(workflow, with_model=True).pk}
     extra |= dict.fromkeys(("run", "run_live", "cancel_run", "comparison"), run)
+    extra["retry"] = {"kind": "retraining.trainingrun", "pk": run["pk"]}
     extra["restore_model"] = {"pk": make.model(workflow=workflow, status="archived").pk}
 
     def answer(name: str, person: str, method: str):
         if person in people:
             client.force_login(people[person])
-        one: dict[str, object] = {} if name in SCIENTISTS else {"slug": workflow.slug}
+        one: dict[str, object] = {"slug": workflow.slug} if name in OWNERS else {}
         place = reverse(f"dashboard:{name}", kwargs=one | extra.get(name, {}))
         got = getattr(client, method)(place)
         b"".join(got.streaming_content if got.streaming else ())  # a download ends with its file
@@ -125,12 +134,12 @@ def world(client):
 
 
 def test_the_table_has_every_address():
-    assert {pattern.name for pattern in urls.urlpatterns} == set(OWNERS | SCIENTISTS)
+    assert {pattern.name for pattern in urls.urlpatterns} == set(EVERYTHING)
 
 
 @pytest.mark.parametrize("person", PEOPLE)
 @pytest.mark.parametrize("method", ["get", "post"])
-@pytest.mark.parametrize("name", sorted(OWNERS | SCIENTISTS))
+@pytest.mark.parametrize("name", sorted(EVERYTHING))
 def test_who_gets_what(world, name, method, person):
     answer = world(name, person, method)
 

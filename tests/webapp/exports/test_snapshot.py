@@ -1,66 +1,138 @@
-"""What is read of a campaign's galaxies is what is stored of them."""
+"""What is read of galaxies is what is stored of them, at one moment."""
+
+import threading
 
 import numpy as np
 import pytest
+from django.db import connection
 
+from inference.formats.tree import load_built_in
 from tests import make
 from webapp.consensus.models import Consensus, Flag
 from webapp.exports import snapshot
-from webapp.exports.columns import Kind
+from webapp.exports.column import Kind
+from webapp.exports.evidence import Evidence
 from webapp.subjects.models import Subject
+
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def campaign(db):
-    """Five galaxies: one with votes and a network's word, one retired and flagged, three bare."""
-    workflow = make.workflow(n_subjects=5, rule={"format": 1, "votes": 2, "artifact": None})
-    galaxies = list(Subject.objects.filter(consensus__workflow=workflow).order_by("pk"))
+def workflow():
+    """Seven galaxies, some of them answered."""
+    made = make.workflow(n_subjects=7)
+    galaxies = list(made.subject_sets.get().subjects.order_by("pk"))
+    for galaxy in galaxies[:4]:
+        for _ in range(2):
+            make.classification(make.visitor(), made, galaxy)
+    return made
+
+
+def whole(workflow, **options) -> list[Evidence]:
+    return list(snapshot.evidence(workflow, **options))
+
+
+def test_every_number_is_the_stored_one(workflow):
+    first, second = Consensus.objects.order_by("subject_id")[:2]
+    k = workflow.tree.n_answers
+    Consensus.objects.filter(pk=first.pk).update(
+        weighted=[0.5] * k, prior=[2.5] * k, prior_model=make.model(workflow=workflow), is_gold=True
+    )
+    Subject.objects.filter(pk=second.subject_id).update(
+        ra_deg=10.5, dec_deg=-1.25, healpix=7, filled_share=0.25
+    )
+    Flag.objects.create(workflow=workflow, subject_id=second.subject_id, words="Bad.")
+    (found,) = whole(workflow)
+    rows = list(Consensus.objects.order_by("subject_id").select_related("subject__subject_set"))
+    assert found.subject_id.tolist() == [row.subject_id for row in rows]
+    assert found.survey_id.tolist() == [row.subject.survey_id for row in rows]
+    assert found.survey.tolist() == [row.subject.subject_set.slug for row in rows]
+    for name in ("votes", "asked", "weighted", "weighted_asked", "n_classifications"):
+        assert getattr(found, name).tolist() == [getattr(row, name) for row in rows], name
+    assert found.prior[0].tolist() == [2.5] * k
+    assert np.isnan(found.prior[1:]).all()
+    assert (len(found.model[0]), found.model[1]) == (8, "")
+    assert found.is_gold.tolist() == [True] + [False] * 6
+    assert found.n_flags.tolist() == [0, 1] + [0] * 5
+    assert (found.ra[1], found.dec[1], found.filled_share[1]) == (10.5, -1.25, 0.25)
+    assert np.isnan(found.ra[2])
+
+
+def test_a_retirement_has_its_instant_and_its_reason():
+    workflow = make.workflow(n_subjects=2)
+    galaxy = workflow.subject_sets.get().subjects.first()
+    for _ in range(3):
+        make.classification(make.visitor(), workflow, galaxy)
+    row = Consensus.objects.get(subject=galaxy)
+    (found,) = whole(workflow)
+    assert found.retired_at[0] == np.datetime64(row.retired_at.replace(tzinfo=None))
+    assert np.isnat(found.retired_at[1])
+    assert found.retired_reason.tolist() == ["count", ""]
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 7, 100])
+def test_chunks_are_all_of_it_in_order(workflow, chunk):
+    (at_once,) = whole(workflow)
+    parts = whole(workflow, chunk=chunk)
+    assert max(map(len, parts)) <= chunk
+    assert np.array_equal(np.concatenate([part.votes for part in parts]), at_once.votes)
+
+
+def test_only_those_that_are_asked_for(workflow):
+    ids = list(Consensus.objects.order_by("subject_id").values_list("subject_id", flat=True))
+    (found,) = whole(workflow, subject_ids=[ids[4], ids[1], 10**12])
+    assert found.subject_id.tolist() == [ids[1], ids[4]]
+    assert whole(workflow, subject_ids=[]) == []
+
+
+def test_other_campaigns_galaxies_are_not_there(workflow):
+    make.workflow(n_subjects=3)
+    assert sum(map(len, whole(workflow))) == 7
+
+
+def test_metadata_are_numbers_only_where_all_are(workflow):
+    galaxies = Subject.objects.filter(consensus__workflow=workflow).order_by("pk")
     for number, galaxy in enumerate(galaxies):
-        galaxy.metadata = {"#z": "0.5" if number else "", "!class": f"S{number}"}
+        galaxy.metadata = {
+            "z": f" {number}.5 " if number else "", "!name": f"NGC {number}", "#secret": "1",
+            "mixed": "1" if number else "one", "huge": "1e999", "%link": 7,
+        }  # fmt: skip
         galaxy.save()
-    galaxies[0].ra_deg, galaxies[0].dec_deg, galaxies[0].healpix = 10.0, -5.0, 1
-    galaxies[0].save()
-    make.classification(make.visitor(), workflow, galaxies[0], [1])
-    for _ in range(2):
-        make.classification(make.visitor(), workflow, galaxies[1], [0])
-    Flag.objects.create(workflow=workflow, subject=galaxies[1], words="satellite")
-    prior = [1.5, 2.0, 0.25, 8.0]
-    rows = Consensus.objects.filter(subject=galaxies[0])
-    rows.update(prior=prior, prior_model=make.model(workflow=workflow))
-    return workflow
+    kinds = snapshot.metadata_kinds(workflow)
+    assert kinds == {
+        "name": Kind.TEXT, "link": Kind.FLOAT64, "huge": Kind.FLOAT64, "mixed": Kind.TEXT,
+        "z": Kind.FLOAT64,
+    }  # fmt: skip
+    (found,) = whole(workflow)
+    assert np.array_equal(found.metadata["z"], [np.nan, *np.arange(1.5, 7)], equal_nan=True)
+    assert found.metadata["name"][:2].tolist() == ["NGC 0", "NGC 1"]
+    assert np.isnan(found.metadata["huge"]).all()
+    assert found.metadata["link"].tolist() == [7.0] * 7
 
 
-@pytest.mark.parametrize("chunk", [2, 20_000])
-def test_every_row_is_read_as_it_is_stored(campaign, chunk):
-    parts = list(snapshot.evidence(campaign, chunk=chunk))
-    rows = Consensus.objects.filter(workflow=campaign).order_by("subject_id")
-    assert np.concatenate([part.subject_id for part in parts]).tolist() == [
-        row.subject_id for row in rows
-    ]
-    for name in ("votes", "asked", "weighted", "weighted_asked"):
-        stored = np.array([getattr(row, name) for row in rows])
-        read = np.concatenate([getattr(part, name) for part in parts])
-        np.testing.assert_array_equal(read, stored, err_msg=name)
-    first = parts[0]
-    assert first.prior[0].tolist() == [1.5, 2.0, 0.25, 8.0]
-    assert np.isnan(first.prior[1]).all()
-    assert first.model[0] == campaign.models.get().sha256[:8]
-    assert first.model[1] == ""
-    assert (first.ra[0], first.dec[0]) == (10.0, -5.0)
-    assert np.isnan(first.ra[1])
-    assert first.retired_reason[:2].tolist() == ["", "count"]
-    assert np.isnat(first.retired_at[0])
-    retired_at = rows[1].retired_at
-    assert first.retired_at[1].astype(object) == retired_at.replace(tzinfo=None)
-    assert first.n_flags[:2].tolist() == [0, 1]
+def test_votes_along_an_older_tree_are_waited_for(workflow):
+    first = Consensus.objects.order_by("pk").first()
+    Consensus.objects.filter(pk=first.pk).update(
+        tree=make.tree_version(load_built_in("galaxy-zoo-2"))
+    )
+    with pytest.raises(snapshot.StillCounting, match="votes of 1 galaxies"):
+        whole(workflow)
 
 
-def test_what_surveys_say_is_a_number_where_all_of_it_is(campaign):
-    assert snapshot.metadata_kinds(campaign) == {"class": Kind.TEXT, "z": Kind.FLOAT64}
-    (part,) = snapshot.evidence(campaign)
-    assert part.metadata["class"].tolist() == ["S0", "S1", "S2", "S3", "S4"]
-    np.testing.assert_array_equal(part.metadata["z"], [np.nan, 0.5, 0.5, 0.5, 0.5])
+@pytest.mark.django_db(transaction=True)
+def test_votes_that_arrive_meanwhile_are_not_in_it(workflow):
+    parts = snapshot.evidence(workflow, chunk=3)
+    first = next(parts)
+    before = sum(Consensus.objects.values_list("n_classifications", flat=True))
+    last = workflow.subject_sets.get().subjects.order_by("pk").last()
 
+    def vote():
+        make.classification(make.visitor(), workflow, last)
+        connection.close()
 
-def test_a_campaign_without_galaxies_has_no_rows(db):
-    assert list(snapshot.evidence(make.workflow())) == []
+    thread = threading.Thread(target=vote)
+    thread.start()
+    thread.join()
+    seen = [first, *parts]
+    assert sum(int(part.n_classifications.sum()) for part in seen) == before
+    assert sum(int(part.n_classifications.sum()) for part in whole(workflow)) == before + 1

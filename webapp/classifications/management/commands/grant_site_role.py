@@ -8,10 +8,10 @@ from django.db import connection, transaction
 from psycopg import sql
 
 from webapp.classifications.models import Classification
-from webapp.common.models import AuditEntry
+from webapp.common.models import AuditEntry, AuditLink
 from webapp.workflows.models import TreeVersion
 
-APPEND_ONLY = (Classification, AuditEntry, TreeVersion)
+APPEND_ONLY = (Classification, AuditEntry, AuditLink, TreeVersion)
 GRANTS = (
     "GRANT USAGE ON SCHEMA public TO {role}",
     "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}",

@@ -1,0 +1,83 @@
+"""The administrator's page."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from tests import make
+from webapp.accounts.models import Role
+from webapp.common.models import AuditEntry, Process, WorkStatus
+from webapp.subjects.models import IngestBatch
+
+pytestmark = pytest.mark.django_db
+PAGE = "/manage/operations/"
+
+
+@pytest.fixture
+def admin(client):
+    vera = make.user("vera", Role.ADMIN)
+    client.force_login(vera)
+    return vera
+
+
+@pytest.fixture
+def failed(tmp_path):
+    batch = make.batch(make.picture_folder(tmp_path, 1))
+    IngestBatch.objects.filter(pk=batch.pk).update(
+        status="failed",
+        error="The disk is full.",
+        traceback="OSError: 28",
+        finished_at=timezone.now(),
+    )
+    return batch
+
+
+def test_only_an_administrator_sees_it(client):
+    assert client.get(PAGE).status_code == 302
+    client.force_login(make.user("alice", Role.SCIENTIST))
+    assert client.get(PAGE).status_code == 403
+
+
+def test_it_says_who_lives_and_who_is_silent(client, admin):
+    assert "No worker and no beat has spoken" in client.get(PAGE).content.decode()
+    now = timezone.now()
+    for name, seen_at in (("celery@here", now), ("celery@gone", now - timedelta(hours=1))):
+        Process.objects.create(
+            name=name, kind="worker", doing="run_ingest_batches", started_at=now, seen_at=seen_at
+        )
+    html = client.get(PAGE).content.decode()
+    assert "alive" in html
+    assert "silent since" in html
+    assert "run_ingest_batches" in html
+
+
+def test_failed_work_is_shown_with_its_reason_and_tried_again(client, admin, failed):
+    html = client.get(PAGE).content.decode()
+    assert "The disk is full." in html
+    assert "OSError: 28" in html
+    answer = client.post(reverse("dashboard:retry", args=["subjects.ingestbatch", failed.pk]))
+    assert answer.status_code == 302
+    failed.refresh_from_db()
+    assert (failed.status, failed.attempts) == (WorkStatus.PENDING, 0)
+    entry = AuditEntry.objects.get(action="retry", target="subjects.ingestbatch")
+    assert entry.actor_id == admin.pk
+
+
+def test_what_has_not_failed_is_left_alone(client, admin, failed):
+    IngestBatch.objects.update(status="done")
+    client.post(reverse("dashboard:retry", args=["subjects.ingestbatch", failed.pk]))
+    failed.refresh_from_db()
+    assert failed.status == WorkStatus.DONE
+    assert not AuditEntry.objects.filter(action="retry", target="subjects.ingestbatch").exists()
+
+
+def test_a_kind_that_is_none_is_not_found(client, admin):
+    assert client.post("/manage/operations/accounts.user/1/retry/").status_code == 404
+
+
+def test_the_part_opened_by_hand_leads_to_the_page(client, admin):
+    assert client.get(f"{PAGE}now/").headers["Location"] == PAGE
+    part = client.get(f"{PAGE}now/", headers={"HX-Request": "true"}).content.decode()
+    assert part.strip().startswith("<div")

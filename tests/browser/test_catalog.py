@@ -73,6 +73,7 @@ def keep(page, name, size, scheme) -> None:
 def test_a_stranger_finds_galaxies_and_looks_at_one(windows, size, scheme):
     page = windows.open(size, color_scheme=scheme)
     page.goto("/catalog/")
+    keep(page, "catalogs", size, scheme)
     page.get_by_role("main").get_by_role("link", name=SLUG).click()
     expect(page.get_by_text("It lists galaxies that have retired")).to_be_visible()
     keep(page, "catalog-pictures", size, scheme)

@@ -59,7 +59,7 @@ def _catalog_page(request: HttpRequest, workflow: Workflow) -> HttpResponse:
     found = catalog_of(workflow.pk)
     if found is None:
         return render(request, CATALOG, context)
-    asked, refused = Asked.sort_out(request.GET, _columns(request, found))
+    asked, refused = Asked.sort_out(request.GET, _columns(request, workflow, found))
     context |= _around(request, workflow, found, asked)
     if refused:
         return render(request, CATALOG, context | _refusal(refused, asked), status=422)
@@ -77,8 +77,14 @@ def _catalog_page(request: HttpRequest, workflow: Workflow) -> HttpResponse:
     return render(request, CATALOG, context)
 
 
-def _columns(request: HttpRequest, found: Catalog) -> Columns:
-    return found.columns if is_scientist(request) else found.columns.public
+def _columns(request: HttpRequest, workflow: Workflow, found: Catalog) -> Columns:
+    """Return the columns that a person may ask for.
+
+    What the survey says may be hidden while people vote, so of open galaxies it is for scientists.
+    """
+    lists_open = sees_all_votes(request, workflow)
+    is_open_to_all = is_scientist(request) or not lists_open
+    return found.columns if is_open_to_all else found.columns.public
 
 
 def _frame(request: HttpRequest, workflow: Workflow) -> dict[str, Any]:
@@ -97,7 +103,7 @@ def _around(
     return {
         "edition": found.edition,
         "asked": asked,
-        "columns": _columns(request, found).all,
+        "columns": _columns(request, workflow, found).all,
         "filters": [
             (words, asked.without(place)) for place, words in enumerate(asked.selection.words)
         ],
@@ -209,7 +215,7 @@ def add_filter(request: HttpRequest, workflow: Workflow) -> HttpResponse:
     page = reverse("explore:catalog", args=[workflow.slug])
     if found is None:
         return redirect(page)
-    return redirect(f"{page}?{added(request.GET, _columns(request, found))}")
+    return redirect(f"{page}?{added(request.GET, _columns(request, workflow, found))}")
 
 
 @require_POST

@@ -54,7 +54,7 @@ class Columns:
 
     @cached_property
     def public(self) -> "Columns":
-        """Those that everybody may ask for: what the survey says may be hidden from volunteers."""
+        """Those without what the survey says, which may be hidden from volunteers."""
         catalog = tuple(one for one in self.catalog if one.group != "metadata")
         by_name = {name: one for name, one in self.by_name.items() if one.group != "metadata"}
         return replace(self, catalog=catalog, by_name=by_name)

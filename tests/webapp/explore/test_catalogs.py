@@ -297,10 +297,12 @@ def test_an_edition_replaced_under_a_page_is_read_anew(client, scientist, campai
     assert len(galaxies_of(read(client, campaign))) == 13
 
 
-def test_what_the_survey_says_is_for_scientists(client, campaign):
+def test_what_the_survey_says_of_open_galaxies_is_for_scientists(client, campaign):
     for galaxy in Subject.objects.filter(consensus__workflow=campaign):
-        Subject.objects.filter(pk=galaxy.pk).update(metadata={"#z": "0.5"})
+        Subject.objects.filter(pk=galaxy.pk).update(metadata={"!z": "0.5"})
     editions.refresh_editions(deadline_s=float("inf"))
+    assert len(galaxies_of(read(client, campaign, "meta_z=0.4.."))) == 4  # retired
+    Workflow.objects.filter(pk=campaign.pk).update(hides_votes=False)
     assert "meta_z" not in read(client, campaign)
     assert "meta_z" in read(client, campaign, "meta_z=0.4..", status=422)
     client.force_login(make.user(role=Role.SCIENTIST))

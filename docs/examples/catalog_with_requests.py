@@ -13,18 +13,17 @@ import requests
 def catalog(site: str, campaign: str, token: str, **filters: str) -> pd.DataFrame:
     """Return the rows that meet the filters, page by page."""
     address: str | None = f"{site}/api/workflows/{campaign}/consensus/"
+    query = {"limit": "1000", **filters}
     rows: list[dict[str, object]] = []
     with requests.Session() as session:
         session.headers["Authorization"] = f"Bearer {token}"
-        answer = session.get(address, params={"limit": "1000", **filters}, timeout=60)
-        while True:
+        while address:
+            answer = session.get(address, params=query, timeout=60)
             if not answer.ok:
                 sys.exit(answer.json()["detail"])  # one sentence: what is wrong, what to do
             rows += answer.json()["results"]
-            address = answer.json()["next"]
-            if address is None:
-                return pd.DataFrame(rows)
-            answer = session.get(address, timeout=60)
+            address, query = answer.json()["next"], {}  # the address has the filters in it
+    return pd.DataFrame(rows)
 
 
 if __name__ == "__main__":

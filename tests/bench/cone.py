@@ -67,9 +67,7 @@ def _campaign(n: int) -> str:
         _galaxies(first.subject_set_id, begin, _positions(min(BLOCK, n - begin), random))
     tree = workflow.tree.tree
     with connection.cursor() as cursor:
-        cursor.execute(
-            _TALLIES, [workflow.pk, workflow.tree_id, tree.n_answers, tree.n_questions]
-        )
+        cursor.execute(_TALLIES, [workflow.pk, workflow.tree_id, tree.n_answers, tree.n_questions])
         cursor.execute("VACUUM ANALYZE")
     return str(workflow.slug)
 

@@ -30,6 +30,7 @@ from webapp.subjects.models import Subject
 from webapp.workflows.models import Workflow
 
 OVERFLOW = "X-Row-Limit-Reached"
+MOST_CELLS = 1_500_000
 LEAST = ("source_id", "ra", "dec")
 USEFUL = {
     "source_id", "survey_id", "iau_name", "ra", "dec", "survey", "n_classifications", "n_votes",
@@ -93,9 +94,7 @@ def search(request: HttpRequest, slug: str) -> HttpResponse:
     workflow = campaign(slug, viewer)
     wanted = Search.parse(request.GET)
     columns = columns_of(workflow, wanted.verbosity)
-    most = settings.CONE_MAX_ROWS
-    if wanted.most is not None:
-        most = min(most, wanted.most)
+    most = _limit(wanted, len(columns))
     ids = _found(workflow, wanted, most + 1) if wanted.wants_rows else []
     is_cut = len(ids) > most
     is_trusted = viewer is not None and viewer.may_own_workflows
@@ -115,6 +114,12 @@ def search(request: HttpRequest, slug: str) -> HttpResponse:
     if is_cut:
         response.headers[OVERFLOW] = str(most)
     return response
+
+
+def _limit(wanted: Search, n_columns: int) -> int:
+    """Return how many rows are answered: wide ones are fewer, for memory is what they cost."""
+    most = min(settings.CONE_MAX_ROWS, max(1, MOST_CELLS // n_columns))
+    return most if wanted.most is None else min(most, wanted.most)
 
 
 def _found(workflow: Workflow, wanted: Search, most: int) -> list[int]:

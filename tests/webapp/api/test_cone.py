@@ -16,6 +16,7 @@ from pyvo.io import vosi
 from tests import make
 from tests.webapp.api.programs import Program, placed, wait_until_alone
 from webapp.accounts.models import Role
+from webapp.api import cone
 from webapp.consensus.models import Consensus
 from webapp.subjects.cones import Cone
 from webapp.workflows.models import Status
@@ -220,6 +221,24 @@ def test_what_is_cut_says_so(client, settings, db):
     assert "X-Row-Limit-Reached" not in whole.headers
 
 
+def test_wide_rows_are_fewer(client, monkeypatch, db):
+    workflow = campaign(sky(6))
+    place = f"{address(workflow)}?RA=0&DEC=0&SR=180"
+    width = len(table_of(client.get(f"{place}&VERB=3&MAXREC=0")).colnames)
+    monkeypatch.setattr(cone, "MOST_CELLS", 4 * width + 1)
+    assert len(table_of(client.get(f"{place}&VERB=1"))) == 6
+    cut = client.get(f"{place}&VERB=3")
+    assert len(table_of(cut)) == 4
+    assert cut.headers["X-Row-Limit-Reached"] == "4"
+
+
+def test_fewer_rows_can_be_asked_for(client, db):
+    workflow = campaign(sky(6))
+    answer = client.get(f"{address(workflow)}?RA=0&DEC=0&SR=180&MAXREC=2")
+    assert len(table_of(answer)) == 2
+    assert answer.headers["X-Row-Limit-Reached"] == "2"
+
+
 def test_the_default_limit_is_ten_thousand(settings):
     assert settings.CONE_MAX_ROWS == 10_000
 
@@ -323,6 +342,6 @@ def test_it_validates_as_a_votable(client, one):
 
 def test_the_middle_of_a_retired_galaxy_is_inside(client, one):
     Consensus.objects.update(retired_at=timezone.now(), retired_reason="count")
-    cone = Cone(10.0, 20.0, 0.001)
-    assert cone.holds(np.array([10.0]), np.array([20.0])).all()
+    circle = Cone(10.0, 20.0, 0.001)
+    assert circle.holds(np.array([10.0]), np.array([20.0])).all()
     assert len(table_of(client.get(f"{address(one)}?RA=10&DEC=20&SR=0.001"))) == 1

@@ -128,7 +128,7 @@ def test_an_edition_is_made_again_only_when_something_has_changed(campaign):
     made = Edition.objects.get()
     assert made.number == 2
     assert set(EditionColumn.objects.values_list("number", flat=True)) == {2}
-    assert shelf.catalog_of(campaign.pk)["n_classifications"].tolist() == [1, 0, 0]
+    assert shelf.catalog_of(campaign.pk).array("n_classifications").tolist() == [1, 0, 0]
 
 
 def test_an_edition_that_was_dear_waits_fifty_times_as_long(campaign):
@@ -170,11 +170,11 @@ def test_a_worker_that_dies_half_way_leaves_the_old_edition_to_be_read(campaign,
     monkeypatch.setattr(editions, "_store", fails_late)
     refreshed()
     assert Edition.objects.get().status == WorkStatus.PENDING
-    assert shelf.catalog_of(campaign.pk)["n_classifications"].tolist() == [0, 0, 0]
+    assert shelf.catalog_of(campaign.pk).array("n_classifications").tolist() == [0, 0, 0]
     monkeypatch.undo()
     row = Edition.objects.get()
     work.run(work.claim(row), editions.make_edition)
-    assert shelf.catalog_of(campaign.pk)["n_classifications"].tolist() == [1, 0, 0]
+    assert shelf.catalog_of(campaign.pk).array("n_classifications").tolist() == [1, 0, 0]
     assert set(EditionColumn.objects.values_list("number", flat=True)) == {2}
 
 

@@ -50,8 +50,8 @@ def test_every_row_is_read_as_it_is_stored(campaign, chunk):
     assert np.isnan(first.ra[1])
     assert first.retired_reason[:2].tolist() == ["", "count"]
     assert np.isnat(first.retired_at[0])
-    stored = rows[1].retired_at.replace(tzinfo=None)
-    assert first.retired_at[1].astype(object) == stored
+    retired_at = rows[1].retired_at
+    assert first.retired_at[1].astype(object) == retired_at.replace(tzinfo=None)
     assert first.n_flags[:2].tolist() == [0, 1]
 
 

@@ -68,7 +68,7 @@ class Root(Resource):
     @extend_schema(exclude=True)
     def get(self, request: Request) -> Response:
         """Name the addresses to begin with."""
-        names = {"workflows": "workflows", "docs": "docs",
+        names = {"workflows": "workflows", "exports": "exports", "docs": "docs",
                  "openapi": "openapi"}  # fmt: skip
         return Response(
             {key: reverse(f"api:{name}", request=request) for key, name in names.items()}

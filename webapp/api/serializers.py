@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -155,9 +156,20 @@ class ExportSerializer(serializers.Serializer[Any]):
 
     @extend_schema_field({"type": "string", "format": "uri", "nullable": True})
     def get_file(self, export: Any) -> str | None:
-        from django.urls import reverse  # noqa: PLC0415
-
         if export.status != WorkStatus.DONE:
             return None
         address = reverse("exports:download", args=[export.pk])
+        return str(self.context["request"].build_absolute_uri(address))
+
+
+class ReleaseSerializer(serializers.Serializer[Any]):
+    """A catalog that is frozen for ever."""
+
+    number = serializers.IntegerField()
+    status = serializers.CharField(help_text="making, ready, failed or withdrawn.")
+    page = serializers.SerializerMethodField(help_text="Its address, for ever.")
+
+    @extend_schema_field({"type": "string", "format": "uri"})
+    def get_page(self, release: Any) -> str:
+        address = reverse("exports:release", args=[release.workflow.slug, release.number])
         return str(self.context["request"].build_absolute_uri(address))

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from webapp.api import campaigns, catalog, cone, galaxies, views, vosi, votes
+from webapp.api import campaigns, catalog, cone, files, galaxies, views, vosi, votes
 
 app_name = "api"
 ONE = "api/workflows/<slug:slug>/"
@@ -13,11 +13,15 @@ urlpatterns = [
     path("api/", campaigns.Root.as_view(), name="root"),
     path("api/docs/", views.docs, name="docs"),
     path("api/openapi.json", views.openapi, name="openapi"),
+    path("api/exports/", files.Exports.as_view(), name="exports"),
+    path("api/exports/<int:export_id>/", files.OneExport.as_view(), name="export"),
+    path("api/exports/<int:export_id>/cancel/", files.Cancelling.as_view(), name="cancel_export"),
     path("api/workflows/", campaigns.Workflows.as_view(), name="workflows"),
     path(ONE, campaigns.OneWorkflow.as_view(), name="workflow"),
     path(f"{ONE}columns/", catalog.Columns.as_view(), name="columns"),
     path(f"{ONE}consensus/", catalog.Catalog.as_view(), name="consensus"),
     path(f"{ONE}consensus/<int:subject_id>/", catalog.Galaxy.as_view(), name="consensus_of"),
+    path(f"{ONE}releases/", files.Releases.as_view(), name="releases"),
     path(f"{ONE}models/", campaigns.Models.as_view(), name="models"),
     path(f"{ONE}subjects/", galaxies.Subjects.as_view(), name="subjects"),
     path(f"{ONE}predictions/", galaxies.Predictions.as_view(), name="predictions"),

@@ -29,11 +29,21 @@ PAGES = {
     "cone_availability": (200,) * 5,
     "cone_tables": (GONE,) * 5,
     "workflows": (NO_TOKEN, NOT_YOURS, 200, 200, 200),
+    "exports": (NO_TOKEN, NOT_YOURS, 200, 200, 200),
+    "export": (NO_TOKEN, NOT_YOURS, GONE, GONE, GONE),  # nobody has asked for one
+    "cancel_export": (NO_TOKEN, NOT_YOURS, WRONG_METHOD, WRONG_METHOD, WRONG_METHOD),
 }
 OF_CAMPAIGN = (
     "workflow",
-    "subjects", "columns", "consensus", "consensus_of", "models", "predictions", "classifications",
-)  # fmt: skip
+    "subjects",
+    "columns",
+    "consensus",
+    "consensus_of",
+    "models",
+    "predictions",
+    "releases",
+    "classifications",
+)
 TABLE = PAGES | dict.fromkeys(OF_CAMPAIGN, (NO_TOKEN, NOT_YOURS, GONE, 200, 200))
 
 
@@ -51,6 +61,8 @@ def world():
     foreign = Program(people["other"]).token
     extra: dict[str, dict[str, object]] = {
         "consensus_of": {"subject_id": galaxy.pk},
+        "export": {"export_id": 1},
+        "cancel_export": {"export_id": 1},
         "revoke_token": {"token_id": foreign.pk},
         "nowhere": {"rest": "x/y"},
     }

@@ -116,7 +116,9 @@ def test_the_document_names_every_address(client):
 
     named = {path.replace("{slug}", "<slug:slug>") for path in documents.document()["paths"]}
     known = {
-        f"/{one.pattern}".replace("<int:subject_id>", "{subject_id}").replace("<int:pk>", "{pk}")
+        f"/{one.pattern}".replace("<int:subject_id>", "{subject_id}").replace(
+            "<int:export_id>", "{export_id}"
+        )
         for one in urlpatterns
         if str(one.pattern).startswith("api/") and hasattr(one.callback, "cls")
     }

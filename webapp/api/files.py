@@ -2,11 +2,14 @@
 
 from typing import Any
 
+from django.http import Http404, HttpResponse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
+from rest_framework.views import APIView
 
 from inference.errors import shown
 from webapp.api import paging
@@ -15,8 +18,9 @@ from webapp.api.problems import Refused
 from webapp.api.resource import Resource
 from webapp.api.schema import PAGING, paged
 from webapp.api.serializers import ExportRequestSerializer, ExportSerializer, ReleaseSerializer
-from webapp.exports import services
-from webapp.exports.models import Export, Release
+from webapp.exports import queries, services
+from webapp.exports.models import Export
+from webapp.exports.views import file_response
 
 
 class Exports(Resource):
@@ -28,7 +32,7 @@ class Exports(Resource):
     def get(self, request: Request) -> Response:
         """List the files that you have asked for, the oldest first."""
         place = self.place()
-        own = Export.objects.filter(asked_by=user_of(request), pk__gt=place.after)
+        own = Export.objects.filter(requested_by=user_of(request), pk__gt=place.after)
         rows = list(own.select_related("workflow").order_by("pk")[: place.limit + 1])
         page, has_more = paging.cut(rows, place)
         after = page[-1].pk if has_more else None
@@ -59,6 +63,23 @@ class OneExport(Resource):
         return Response(ExportSerializer(found, context={"request": request}).data)
 
 
+class ExportFile(Resource):
+    """The content of one file."""
+
+    # As it lies on disk: most formats are compressed already, and a tag would read it twice.
+    dispatch = APIView.dispatch
+
+    @extend_schema(operation_id="export_file", responses={(200, "*/*"): OpenApiTypes.BINARY})
+    def get(self, request: Request, export_id: int) -> HttpResponse:
+        """Answer a file that is done."""
+        try:
+            return file_response(_own(request, export_id))
+        except Http404:
+            raise NotFound(
+                f"Export {export_id} has no file: it is not done, or not kept any more."
+            ) from None
+
+
 class Cancelling(Resource):
     """The end of a file that is not wanted any more."""
 
@@ -76,17 +97,18 @@ class Releases(Resource):
     is_list = True
 
     @extend_schema(operation_id="releases", responses=paged(ReleaseSerializer), parameters=PAGING)
-    def get(self, request: Request, slug: str) -> Response:  # noqa: ARG002
+    def get(self, request: Request, slug: str) -> Response:
         """List the frozen catalogs of a campaign, withdrawn ones too."""
         workflow, place = self.campaign(slug), self.place()
-        found = Release.objects.filter(workflow=workflow, pk__gt=place.after).order_by("pk")
+        own = queries.releases_of(workflow, user_of(request))
+        found = own.filter(pk__gt=place.after).order_by("pk")
         page, has_more = paging.cut(list(found[: place.limit + 1]), place)
         after = page[-1].pk if has_more else None
         return self.page(ReleaseSerializer, page, place, after=after)
 
 
 def _own(request: Request, export_id: int) -> Export:
-    rows = Export.objects.select_related("workflow").filter(asked_by=user_of(request))
+    rows = Export.objects.select_related("workflow").filter(requested_by=user_of(request))
     found = rows.filter(pk=export_id).first()
     if found is None:
         raise NotFound(f"You have asked for no export {export_id}: /api/exports/ lists yours.")

@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from webapp.common.models import WorkStatus
+from webapp.exports.citation import citation
 from webapp.registry.models import ModelVersion
 from webapp.registry.models import Status as ModelStatus
 from webapp.subjects.models import Subject
@@ -158,16 +159,37 @@ class ExportSerializer(serializers.Serializer[Any]):
     def get_file(self, export: Any) -> str | None:
         if export.status != WorkStatus.DONE:
             return None
-        address = reverse("exports:download", args=[export.pk])
+        address = reverse("api:export_file", args=[export.pk])
         return str(self.context["request"].build_absolute_uri(address))
+
+
+class ReleaseFileSerializer(serializers.Serializer[Any]):
+    """A file of a release; its address is that of the page with `files/` and its name."""
+
+    name = serializers.CharField()
+    size_bytes = serializers.IntegerField()
+    sha256 = serializers.CharField()
 
 
 class ReleaseSerializer(serializers.Serializer[Any]):
     """A catalog that is frozen for ever."""
 
     number = serializers.IntegerField()
-    status = serializers.CharField(help_text="making, ready, failed or withdrawn.")
+    title = serializers.CharField()
+    status = serializers.ChoiceField(choices=WorkStatus.choices)
+    withdrawn_at = serializers.DateTimeField(allow_null=True)
+    withdrawn_why = serializers.CharField(allow_blank=True)
+    snapshot_at = serializers.DateTimeField(allow_null=True)
+    n_rows = serializers.IntegerField(allow_null=True)
+    license = serializers.CharField(help_text="Its SPDX identifier.")
+    doi = serializers.CharField(allow_blank=True)
+    citation = serializers.SerializerMethodField(help_text="The sentence to cite it by.")
     page = serializers.SerializerMethodField(help_text="Its address, for ever.")
+    files = ReleaseFileSerializer(many=True)
+
+    @extend_schema_field({"type": "string"})
+    def get_citation(self, release: Any) -> str:
+        return citation(release)
 
     @extend_schema_field({"type": "string", "format": "uri"})
     def get_page(self, release: Any) -> str:

@@ -15,6 +15,7 @@ urlpatterns = [
     path("api/openapi.json", views.openapi, name="openapi"),
     path("api/exports/", files.Exports.as_view(), name="exports"),
     path("api/exports/<int:export_id>/", files.OneExport.as_view(), name="export"),
+    path("api/exports/<int:export_id>/file/", files.ExportFile.as_view(), name="export_file"),
     path("api/exports/<int:export_id>/cancel/", files.Cancelling.as_view(), name="cancel_export"),
     path("api/workflows/", campaigns.Workflows.as_view(), name="workflows"),
     path(ONE, campaigns.OneWorkflow.as_view(), name="workflow"),

@@ -31,6 +31,7 @@ PAGES = {
     "workflows": (NO_TOKEN, NOT_YOURS, 200, 200, 200),
     "exports": (NO_TOKEN, NOT_YOURS, 200, 200, 200),
     "export": (NO_TOKEN, NOT_YOURS, GONE, GONE, GONE),  # nobody has asked for one
+    "export_file": (NO_TOKEN, NOT_YOURS, GONE, GONE, GONE),
     "cancel_export": (NO_TOKEN, NOT_YOURS, WRONG_METHOD, WRONG_METHOD, WRONG_METHOD),
 }
 OF_CAMPAIGN = (
@@ -63,6 +64,7 @@ def world():
         "consensus_of": {"subject_id": galaxy.pk},
         "export": {"export_id": 1},
         "cancel_export": {"export_id": 1},
+        "export_file": {"export_id": 1},
         "revoke_token": {"token_id": foreign.pk},
         "nowhere": {"rest": "x/y"},
     }

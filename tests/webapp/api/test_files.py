@@ -1,12 +1,17 @@
 """Files: asked for with the scope for it, seen by who asked, and refused with a reason."""
 
+import hashlib
+
 import pytest
-from webapp.exports.models import Export
 
 from tests import make
 from tests.webapp.api.programs import Program
 from webapp.accounts.models import Role
 from webapp.api.models import Scope
+from webapp.exports import services
+from webapp.exports.citation import citation
+from webapp.exports.models import Export
+from webapp.exports.tasks import run_exports
 
 pytestmark = pytest.mark.django_db
 PLACE = "/api/exports/"
@@ -70,6 +75,31 @@ def test_a_file_is_who_asked_for_its_alone(program, workflow):
     assert other.get(PLACE).json()["results"] == []
 
 
-def test_releases_are_listed(program, workflow):
-    answer = program.get(f"/api/workflows/{workflow.slug}/releases/")
-    assert answer.json() == {"results": [], "next": None}
+def test_a_file_that_is_done_is_fetched_with_the_token(program, workflow, settings, tmp_path):
+    settings.EXPORTS_ROOT = tmp_path
+    asked = program.post(PLACE, {"workflow": workflow.slug, "format": "csv"}).json()
+    place = f"{PLACE}{asked['id']}/"
+    early = program.get(f"{place}file/")
+    assert (early.status_code, "not done" in early.json()["detail"]) == (404, True)
+    run_exports()
+    done = program.get(place).json()
+    assert done["status"] == "done"
+    got = program.get(done["file"].removeprefix("http://testserver"))
+    content = b"".join(got.streaming_content)
+    assert hashlib.sha256(content).hexdigest() == done["sha256"]
+    other = Program(make.user("other", Role.SCIENTIST))
+    assert other.get(f"{place}file/").status_code == 404
+
+
+def test_releases_are_listed(program, alice, workflow, settings, tmp_path):
+    settings.RELEASES_ROOT = tmp_path
+    place = f"/api/workflows/{workflow.slug}/releases/"
+    assert program.get(place).json() == {"results": [], "next": None}
+    release = services.make_release(
+        workflow=workflow, by=alice, title="Shapes", authors=["Rubin, Vera"], license="CC0-1.0"
+    )
+    run_exports()
+    release.refresh_from_db()
+    (said,) = program.get(place).json()["results"]
+    assert said["files"] == release.files
+    assert said["citation"] == citation(release)

@@ -183,6 +183,20 @@ class Gold(models.Model):
         return f"gold of {self.subject_id}"
 
 
+class Favorite(models.Model):
+    """A galaxy that somebody wants to find again."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="favorites", db_index=False)
+    subject = models.ForeignKey(Subject, models.CASCADE, related_name="+")
+    marked_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "subject"], name="favorite_once")]
+
+    def __str__(self) -> str:
+        return f"favorite {self.subject_id} of {self.user_id}"
+
+
 class Reweighing(BackgroundWork):
     """A campaign's volunteers are weighed anew, and every vote by its volunteer's new weight."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
 from psycopg.conninfo import conninfo_to_dict
 
 from webapp import embedded
@@ -367,7 +368,9 @@ CONTENT_SECURITY_POLICY = {
 
 # Words
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English")]
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]  # each by its own name
+LANGUAGE_COOKIE_NAME = "language"
+LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 SITE_NAME = env_str("SITE_NAME", "Tuning Fork")
@@ -379,10 +382,10 @@ CONTACT = env_str("CONTACT", "the administrator of this site")
 
 # The pages in the head: address, words, and whether only owners of campaigns see them.
 NAVIGATION = [
-    ("classifications:home", "Classify", False),
-    ("classifications:my_galaxies", "My galaxies", False),
-    ("dashboard:campaigns", "Campaigns", True),
-    ("subjects:sets", "Sets", True),
+    ("classifications:home", _("Classify"), False),
+    ("classifications:my_galaxies", _("My galaxies"), False),
+    ("dashboard:campaigns", _("Campaigns"), True),
+    ("subjects:sets", _("Sets"), True),
 ]
 
 # Volunteers

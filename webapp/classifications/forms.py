@@ -109,7 +109,8 @@ class WallForm(forms.Form):
         slugs = own.order_by().values("workflow").distinct()
         campaigns = Workflow.objects.filter(pk__in=slugs).with_tree().order_by("name")
         self.fields["campaign"].queryset = campaigns
-        chosen = campaigns.filter(slug=self["campaign"].value() or "").first()
+        asked = self["campaign"].value()
+        chosen = next((each for each in campaigns if each.slug == asked), None)
         self.fields["answer"].choices = _answers(chosen)
 
     def filtered(self, own: QuerySet[Classification]) -> QuerySet[Classification]:

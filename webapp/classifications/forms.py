@@ -47,7 +47,8 @@ class ClassificationForm(forms.Form):
             return []
         if not NUMBERS.fullmatch(text):
             raise forms.ValidationError(
-                f"The answers {text[:60]!r} are not numbers joined by dashes. Reload the page."
+                _("The answers %(text)s are not numbers joined by dashes. Reload the page.")
+                % {"text": f"{text[:60]!r}"}
             )
         return [int(part) for part in text.split("-")]
 
@@ -75,7 +76,8 @@ def _storable(moment: datetime | None) -> datetime | None:
         return moment and moment.astimezone(UTC)
     except OverflowError:
         raise forms.ValidationError(
-            f"{moment} is no time that can be stored. Set this device's clock."
+            _("%(moment)s is no time that can be stored. Set this device's clock.")
+            % {"moment": moment}
         ) from None
 
 

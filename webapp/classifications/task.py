@@ -37,7 +37,8 @@ def read_walk(handout: Handout, text: str, chosen: Sequence[str] | None = None) 
     for item in [*items, *(chosen or ())]:
         if not ITEM.fullmatch(item):
             raise PathRefused(
-                f"The answers {item[:20]!r} in the address are no numbers. Start again."
+                _("The answers %(item)s in the address are no numbers. Start again.")
+                % {"item": f"{item[:20]!r}"}
             )
     passed = [int(item[1:]) for item in items if item.startswith("p")]
     walk = tree.walk([int(item) for item in items if not item.startswith("p")], passed)

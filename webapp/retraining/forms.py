@@ -38,7 +38,6 @@ class PlanForm(forms.Form):
     promotes_itself = forms.BooleanField(
         label=_("Promote a better model without asking"),
         required=False,
-        # xgettext:no-python-format
         help_text=_(
             "Better: a lower log-loss on the galaxies held out, surely (all of the 95 % interval), "
             "no question whose fractions fit worse, and the same output twice. Otherwise you "

@@ -74,7 +74,9 @@ def test_a_question_is_spoken_with_a_fallback_for_each_string_and_the_tree_stays
     before = tree.sha256
     with translation.override("de"):
         german = spoken(tree.questions[0])
-    assert german.text == "Ist die Galaxie einfach glatt und rundlich, ohne Anzeichen einer Scheibe?"
+    assert (
+        german.text == "Ist die Galaxie einfach glatt und rundlich, ohne Anzeichen einer Scheibe?"
+    )
     assert [answer.index for answer in german.answers] == [0, 1, 2]
     assert german.answers[0].icon == tree.questions[0].answers[0].icon
     with translation.override("fr"):

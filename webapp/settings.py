@@ -371,6 +371,7 @@ LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch")]  # each by its own name
 LANGUAGE_COOKIE_NAME = "language"
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = ["webapp.formats"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 SITE_NAME = env_str("SITE_NAME", "Tuning Fork")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 from numpy.typing import NDArray
 
 from inference.belief.dirichlet import span_of
@@ -25,7 +25,7 @@ from webapp.workflows import gold_rate
 from webapp.workflows import services as workflows
 from webapp.workflows.models import TreeVersion, Workflow
 
-WHAT = "Its gold"
+WHAT = gettext_noop("Its gold")
 _ROUNDED = 1e-3  # the database keeps single precision
 
 

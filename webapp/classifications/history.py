@@ -58,6 +58,11 @@ class Figures:
     n_counted: int
     hours: float
 
+    @property
+    def minutes(self) -> float:
+        """The same time, for those who have just begun."""
+        return 60 * self.hours
+
 
 @dataclass(frozen=True)
 class Line:

@@ -11,8 +11,11 @@ from django.utils.translation import gettext_lazy as _
 class SetForm(forms.Form):
     """A new set."""
 
-    name = forms.CharField(max_length=120, help_text=_("Such as the survey and the field."))
+    name = forms.CharField(
+        label=_("Name"), max_length=120, help_text=_("Such as the survey and the field.")
+    )
     credit = forms.CharField(
+        label=_("Credit"),
         max_length=2000,
         required=False,
         widget=forms.Textarea(attrs={"rows": 3}),

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from inference.errors import shown
 from webapp.accounts.models import User
@@ -81,7 +82,7 @@ def change_gold_rate(*, workflow: Workflow, steps: Any, by: User) -> Workflow:
         WrongStatus: the campaign is finished.
     """
     parsed = parse(steps)
-    locked = services.lock_unfinished(workflow, "Its gold rate")
+    locked = services.lock_unfinished(workflow, gettext_noop("Its gold rate"))
     if parsed != locked.gold_rate:
         audit.write_entry(
             actor=by, action="change_gold_rate", target="workflow", target_id=locked.pk,

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from inference.errors import shown
 from webapp.accounts.models import User
@@ -89,7 +90,7 @@ def change_mixture(*, workflow: Workflow, shares: Any, by: User) -> Workflow:
         WrongStatus: the campaign is finished.
     """
     parsed = parse(shares)
-    locked = services.lock_unfinished(workflow, "Its mixture")
+    locked = services.lock_unfinished(workflow, gettext_noop("Its mixture"))
     if parsed != locked.shares:
         audit.write_entry(
             actor=by, action="change_mixture", target="workflow", target_id=locked.pk,

@@ -7,6 +7,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from inference.belief.certainty import ALL
 from inference.belief.retirement import Rule
@@ -177,7 +178,7 @@ def change_rule(*, workflow: Workflow, rule: Mapping[str, Any], by: User) -> Wor
         RuleUnusable: the rule cannot be followed; the sentence says why.
         WrongStatus: the campaign is finished.
     """
-    locked = lock_unfinished(workflow, "Its rule")
+    locked = lock_unfinished(workflow, gettext_noop("Its rule"))
     try:
         parsed = Rule.parse(rule, locked.tree.tree).to_json()
     except RuleRefused as error:
@@ -211,7 +212,7 @@ def change_tree(
         NeedsConfirmation: the structure changes, and that was not confirmed.
         WrongStatus: the campaign is finished.
     """
-    locked = lock_unfinished(workflow, "Its tree")
+    locked = lock_unfinished(workflow, gettext_noop("Its tree"))
     was = locked.tree
     if was.pk == tree.pk:
         return locked
@@ -283,7 +284,7 @@ def launch_workflow(
         )
     with transaction.atomic():
         locked = _lock(workflow)
-        _require(locked, "launched", Status.DRAFT)
+        _require(locked, gettext_noop("launched"), Status.DRAFT)
         _save(locked, status=Status.LIVE, launched_at=timezone.now())
         _log(
             locked, by, "launch", old={"status": Status.DRAFT},
@@ -315,7 +316,7 @@ def _move(
     workflow: Workflow, by: User, action: str, to: Status, *allowed: Status, **fields: Any
 ) -> Workflow:
     locked = _lock(workflow)
-    _require(locked, to.label if to != Status.LIVE else "resumed", *allowed)
+    _require(locked, to.label if to != Status.LIVE else gettext_noop("resumed"), *allowed)
     old = locked.status
     _save(locked, status=to, **fields)
     _log(locked, by, action, old={"status": old}, new={"status": to})
@@ -396,7 +397,7 @@ def _require(locked: Workflow, what: str, *allowed: Status) -> None:
                 "“%(locked)s” is %(label)s, so it cannot be %(what)s. Reload the page to see what "
                 "can be done."
             )
-            % {"locked": locked.name, "label": Status(locked.status).label, "what": what}
+            % {"locked": locked.name, "label": Status(locked.status).label, "what": _(what)}
         )
 
 
@@ -404,7 +405,7 @@ def _refuse_finished(locked: Workflow, what: str) -> None:
     if locked.status == Status.FINISHED:
         raise WrongStatus(
             _("“%(locked)s” is finished. %(what)s changes no more: duplicate it to go on.")
-            % {"locked": locked.name, "what": what}
+            % {"locked": locked.name, "what": _(what)}
         )
 
 

@@ -127,7 +127,9 @@ def test_my_data_has_a_row_for_every_answer(busy, client):
 
 def test_my_data_is_the_same_in_german_and_holds_no_formula(ada, client):
     workflow = make.workflow(n_subjects=1)
-    workflow.subject_sets.get().subjects.update(survey_id="=cmd()", ra_deg=1.5, dec_deg=-2.25, healpix=1)
+    workflow.subject_sets.get().subjects.update(
+        survey_id="=cmd()", ra_deg=1.5, dec_deg=-2.25, healpix=1
+    )
     done_by(ada, workflow)
     texts = [
         b"".join(

@@ -116,6 +116,12 @@ fuzz: .venv/.dev ## the long form of the requests that are made from the API's o
 browser: .venv/.dev ## find or get the Chromium that the tests drive
 	@$(BIN)/python -m tests.browser.chromium
 
+# xgettext and its relatives are GNU gettext's: apt install gettext. Only who changes words needs them.
+.PHONY: translations
+translations: .venv/.dev ## gather the words of templates and code into locale/, and compile what is translated
+	@$(BIN)/python manage.py makemessages --all --no-wrap --no-location --no-obsolete --ignore '.venv*' --ignore tests --ignore var
+	@$(BIN)/pybabel --quiet compile --domain django --directory locale --statistics
+
 .PHONY: lock
 lock: .venv/.dev ## lock the versions that pyproject.toml allows
 	@$(LOCK) --extra web --output-file requirements/web.txt pyproject.toml

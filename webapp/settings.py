@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
 from psycopg.conninfo import conninfo_to_dict
 
 from webapp import embedded
@@ -426,7 +427,10 @@ CONTENT_SECURITY_POLICY = {
 
 # Words
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English")]
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]  # each by its own name
+LANGUAGE_COOKIE_NAME = "language"
+LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = ["webapp.formats"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 SITE_NAME = env_str("SITE_NAME", "Tuning Fork")
@@ -438,12 +442,12 @@ CONTACT = env_str("CONTACT", "the administrator of this site")
 
 # The pages in the head: address, words, and whether only owners of campaigns see them.
 NAVIGATION = [
-    ("classifications:home", "Classify", False),
-    ("classifications:my_galaxies", "My galaxies", False),
-    ("explore:catalogs", "Catalog", False),
-    ("exports:list", "Files", True),
-    ("dashboard:campaigns", "Campaigns", True),
-    ("subjects:sets", "Sets", True),
+    ("classifications:home", _("Classify"), False),
+    ("classifications:my_galaxies", _("My galaxies"), False),
+    ("explore:catalogs", _("Catalog"), False),
+    ("exports:list", _("Files"), True),
+    ("dashboard:campaigns", _("Campaigns"), True),
+    ("subjects:sets", _("Sets"), True),
 ]
 
 # Volunteers

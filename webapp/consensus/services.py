@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from inference.belief.posterior import Posterior
 from inference.belief.retirement import Rule, Verdict
@@ -39,7 +40,10 @@ def lock_tally(*, workflow_id: int, subject_id: int) -> Consensus:
     """
     for found in Consensus.objects.raw(_LOCK, [workflow_id, subject_id]):
         return found
-    raise NotFound(f"Galaxy {subject_id} is not part of this campaign. Ask for the next galaxy.")
+    raise NotFound(
+        _("Galaxy %(subject_id)s is not part of this campaign. Ask for the next galaxy.")
+        % {"subject_id": subject_id}
+    )
 
 
 # Written out, like the update below: every vote pays for them, and would pay for the query

@@ -10,6 +10,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from webapp.accounts.models import User
 from webapp.common.models import BackgroundWork, WorkStatus
@@ -202,16 +203,16 @@ class Subject(models.Model):
 class SourceKind(models.TextChoices):
     """What an ingest reads."""
 
-    FOLDER = "folder", "folder of pictures"
-    ZIP = "zip", "ZIP file of pictures"
-    MANIFEST = "manifest", "CSV manifest with its pictures"
+    FOLDER = "folder", _("folder of pictures")
+    ZIP = "zip", _("ZIP file of pictures")
+    MANIFEST = "manifest", _("CSV manifest with its pictures")
 
 
 class Phase(models.TextChoices):
     """What an ingest is doing: first every row is looked at, then good ones are stored."""
 
-    CHECK = "check", "checking"
-    STORE = "store", "storing"
+    CHECK = "check", _("checking")
+    STORE = "store", _("storing")
 
 
 class IngestBatch(BackgroundWork):

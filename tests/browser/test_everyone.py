@@ -3,6 +3,7 @@
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -65,7 +66,7 @@ def complaints(page: Page, rules: list[str] | None = None) -> list[str]:
 
 def dress(page: Page, *, theme: str, size: dict[str, int], type_size: str = "", way: str = "ltr"):
     """Change how a page is shown, without asking for it again."""
-    page.set_viewport_size(size)
+    page.set_viewport_size(size)  # type: ignore[arg-type]
     page.evaluate(
         """([theme, type, way]) => {
             document.documentElement.dataset.theme = theme;
@@ -81,12 +82,13 @@ def wrong_with(page: Page, address: str) -> list[str]:
     page.goto(address)
     dress(page, theme="night", size=DESKTOP)
     found = [f"night, desktop: {each}" for each in complaints(page)]
-    for name, options in {
+    dresses: dict[str, dict[str, Any]] = {
         "paper, 320 px": {"theme": "paper", "size": SMALL},
         "night, 200 %": {"theme": "night", "size": SMALL, "type_size": "200%"},
         "paper, right to left": {"theme": "paper", "size": DESKTOP, "way": "rtl"},
         "night, right to left, 320 px": {"theme": "night", "size": SMALL, "way": "rtl"},
-    }.items():
+    }
+    for name, options in dresses.items():
         dress(page, **options)
         found += [f"{name}: {each}" for each in complaints(page, SEEN_RULES)]
         if not page.evaluate(ROOM):

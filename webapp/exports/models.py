@@ -17,6 +17,10 @@ class Table(models.TextChoices):
 
     CATALOG = "catalog", "catalog: one row a galaxy"
     VOTES = "votes", "single votes: one row an answer"
+    PANOPTES = "panoptes", "classifications as Panoptes exports them (CSV)"
+    WORKFLOW = "workflow", "the trees as Panoptes exports workflows (CSV)"
+    REDUCTIONS = "reductions", "tallies as panoptes_aggregation reduces them (CSV)"
+    ZOOBOT = "zoobot", "a training catalog for Zoobot (CSV)"
 
 
 class Export(BackgroundWork):

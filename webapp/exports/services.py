@@ -17,6 +17,7 @@ from webapp.common.wake import wake
 from webapp.exports import debias, snapshot
 from webapp.exports.citation import LICENSES
 from webapp.exports.columns import catalog_columns
+from webapp.exports.exchange import KINDS
 from webapp.exports.models import Export, Release, Table
 from webapp.exports.origin import software
 from webapp.exports.selection import Selection
@@ -68,6 +69,11 @@ def request_export(
         raise ExportRefused(f"No format is called {shown(format)}. Use {', '.join(FORMATS)}.")
     if table not in Table.values:
         raise ExportRefused(f"No table is called {shown(table)}. Use {', '.join(Table.values)}.")
+    if table in KINDS and format != "csv":
+        raise ExportRefused(
+            f"The table {shown(table)} is in another project's own form, which is CSV, and "
+            f"{shown(format)} was asked for: choose CSV."
+        )
     export = Export(
         workflow=workflow,
         requested_by=asked_by,
@@ -103,8 +109,8 @@ def _checked(workflow: Workflow, query: str, table: str, *, is_debiased: bool) -
     selection = Selection.parse(query, columns)
     if selection.query and table != Table.CATALOG:
         raise ExportRefused(
-            f"Filters are about galaxies, and {shown(selection.query)} cannot choose single votes: "
-            f"leave it out."
+            f"Filters choose rows of the catalog, and {shown(selection.query)} cannot choose "
+            f"single votes or rows of another project's form: leave it out."
         )
     return selection.query
 

@@ -2,6 +2,7 @@
 
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from django.urls import reverse
@@ -83,7 +84,7 @@ class Words(HTMLParser):
 @pytest.fixture
 def pseudo(monkeypatch):
     """A language in which every translated word stands in brackets."""
-    real = translation._trans
+    real: Any = translation._trans  # type: ignore[attr-defined]
     for name in ("gettext", "ngettext", "pgettext", "npgettext"):
         plain = getattr(real, name)
         monkeypatch.setattr(real, name, lambda *words, plain=plain: f"⟦{plain(*words)}⟧")

@@ -20,6 +20,7 @@ class Stream(models.TextChoices):
     IGNORANCE = "ignorance", "the network knows least"
     UNUSUAL = "unusual", "it looks like few others"
     GOLD = "gold", "experts have answered it"
+    IMPORTED = "imported", "it was shown elsewhere"
 
 
 # What a network says of a galaxy is its key there; without a prediction it does not wait in them.
@@ -33,6 +34,11 @@ class RetiredReason(models.TextChoices):
     CERTAIN = "certain", "sure enough"
     ARTIFACT = "artifact", "enough votes for a bad image"
     WITHDRAWN = "withdrawn", "its set left the campaign"
+    UNSEEN = "unseen", "there is no picture of it here"
+
+
+# These the rule has not retired, so it opens none of them again.
+NOT_JUDGED = (RetiredReason.WITHDRAWN, RetiredReason.UNSEEN)
 
 
 class Consensus(models.Model):

@@ -72,15 +72,15 @@ _ADMIT = f"""
         WHERE subject_set_id = %(set)s AND id > %(after)s
         ORDER BY id LIMIT %(limit)s
     ), {_ADD}
-"""
+"""  # noqa: S608 - constants
 _ADMIT_THESE = f"""
     WITH chunk AS (
         SELECT id, display_sha256 FROM subjects_subject WHERE id = ANY(%(subjects)s)
     ), {_ADD}
-"""
+"""  # noqa: S608 - constants
 
 
-def _values(workflow: Workflow) -> dict[str, object]:
+def _values(workflow: Workflow) -> dict[str, str | int | float | list[int]]:
     tree = workflow.tree
     return {
         "workflow": workflow.pk,

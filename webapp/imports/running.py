@@ -1,6 +1,6 @@
 """Reading a file to its end: every row comes in, is known, or is refused with its reason."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from webapp.common.errors import DomainError
 from webapp.imports import galaxies, versions, votes
 from webapp.imports.models import ImportBatch, ImportProblem, Kind
 from webapp.imports.tables import FileRefused, Row, RowRefused, rows
+from webapp.subjects.models import Subject
 
 CHUNK = 200  # rows that one transaction stores
 Numbered = tuple[int, Row]
@@ -66,7 +67,8 @@ def _store_versions(batch: ImportBatch, part: tuple[Numbered, ...]) -> tuple[int
 
 
 def _store_galaxies(batch: ImportBatch, part: tuple[Numbered, ...]) -> tuple[int, dict[int, str]]:
-    found, refused = {}, {}
+    found: dict[str, Subject] = {}
+    refused: dict[int, str] = {}
     for number, row in part:
         try:
             subject = galaxies.of_row(batch.subject_set_id or 0, row)
@@ -88,7 +90,8 @@ def _store_votes(batch: ImportBatch, part: tuple[Numbered, ...]) -> tuple[int, d
     return n_added, refused | others
 
 
-_STORES = {
+_Store = Callable[[ImportBatch, tuple[Numbered, ...]], tuple[int, dict[int, str]]]
+_STORES: dict[str, _Store] = {
     Kind.WORKFLOWS: _store_versions,
     Kind.SUBJECTS: _store_galaxies,
     Kind.CLASSIFICATIONS: _store_votes,

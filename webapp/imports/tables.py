@@ -52,7 +52,7 @@ def _cell(cell: str) -> str:
     return "" if text in _NOTHING else text
 
 
-def json_cell(row: Row, name: str, kind: type) -> Any:
+def json_cell(row: Row, name: str, kind: type[dict[str, Any]] | type[list[Any]]) -> Any:
     """Return the object or list in a cell; an empty one for an empty cell.
 
     Raises:
@@ -63,11 +63,10 @@ def json_cell(row: Row, name: str, kind: type) -> Any:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, kind):
-        raise RowRefused(f"{name} is no JSON {_WORDS[kind]}: {shown(row.get(name, ''))}.")
+        raise RowRefused(
+            f"{name} is no JSON {'object' if kind is dict else 'list'}: {shown(row.get(name, ''))}."
+        )
     return value
-
-
-_WORDS = {dict: "object", list: "list"}
 
 
 def _none(_name: str) -> None:

@@ -34,7 +34,7 @@ def tree_of(
     """
     order = _reached(first or next(iter(tasks), ""), tasks)
     found = {task: _matching(task, tasks[task], strings, like) for task in order}
-    keys = _unique([found[t].key if (found[t]) else key_of(t, "task") for t in order])
+    keys = _unique([one.key if (one := found[t]) else key_of(t, "task") for t in order])
     names = dict(zip(order, keys, strict=True))
     document = {
         "format": 1,
@@ -100,7 +100,7 @@ def _matching(task: str, values: Json, strings: Json, like: Tree) -> Question | 
 
 
 def _answer_of(label: str, question: Question) -> Answer | None:
-    """Return the answer that a text means: it says the same, or begins or ends with its yes or no."""
+    """Return the answer that a text means: by what it says, or by a yes or no at its ends."""
     words = label.split(" ")
     text, ends = folded(label), (folded(words[0]), folded(words[-1]))
     for answer in question.answers:

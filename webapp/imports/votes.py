@@ -225,7 +225,7 @@ def _insert(batch: ImportBatch, votes: Sequence[Vote], subjects: Mapping[str, Su
         [
             Classification(
                 uuid=vote.uuid,
-                workflow_id=batch.workflow_id,
+                workflow=batch.workflow,
                 subject=subjects[vote.subject],
                 volunteer=who[vote.person],
                 tree=vote.tree,
@@ -258,13 +258,13 @@ def _let_stand(batch: ImportBatch, made: Sequence[Classification]) -> None:
     """Let a person's first answer to a galaxy stand, as here; later ones are repeats."""
     weights = dict(
         Skill.objects.filter(
-            workflow_id=batch.workflow_id, volunteer__in={row.volunteer_id for row in made}
+            workflow=batch.workflow, volunteer__in={row.volunteer_id for row in made}
         ).values_list("volunteer_id", "weight")
     )
     Standing.objects.bulk_create(
         [
             Standing(
-                workflow_id=batch.workflow_id,
+                workflow=batch.workflow,
                 subject_id=row.subject_id,
                 volunteer_id=row.volunteer_id,
                 classification=row,

@@ -177,10 +177,10 @@ def test_a_manifest_is_no_export(campaign, files):
 
 TASKS = {"T0": {"type": "single", "question": "q", "answers": [{"label": "a"}, {"label": "b"}]}}
 STRINGS = {"q": "Is it round?", "a": "![a](b) Yes", "b": "No"}
-HEADER = (
-    "classification_id,user_name,user_id,workflow_id,workflow_version,created_at,metadata,"
-    "annotations,subject_data,subject_ids"
-).split(",")
+HEADER = [
+    "classification_id", "user_name", "user_id", "workflow_id", "workflow_version", "created_at",
+    "metadata", "annotations", "subject_data", "subject_ids",
+]  # fmt: skip
 
 
 def table(path, header, *lines):
@@ -295,6 +295,6 @@ def test_the_command_tells_what_came_in(small, tmp_path, capsys):
     told = capsys.readouterr().out
     assert "1 rows came in, 0 were known, 1 were refused." in told
     assert "no answer 'Maybe'" in told
-    with pytest.raises(CommandError, match="no workflow 'nowhere'"):
+    with pytest.raises(CommandError, match="no campaign 'nowhere'"):
         call_command("import_export", "classifications", str(file), campaign="nowhere")
     assert ImportProblem.objects.filter(batch__kind="classifications").count() == 1

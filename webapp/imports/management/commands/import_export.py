@@ -39,8 +39,8 @@ class Command(BaseCommand):
                 kind=options["kind"],
                 source=file,
                 source_name=file.name,
-                workflow=_named(Workflow, options["campaign"]),
-                subject_set=_named(SubjectSet, options["set"]),
+                workflow=_named(Workflow, options["campaign"], "campaign"),
+                subject_set=_named(SubjectSet, options["set"], "set"),
                 external_workflow=options["workflow"],
                 by=None,
             )
@@ -62,10 +62,10 @@ class Command(BaseCommand):
             self.stdout.write(f"  {problem} ({problem.name})")
 
 
-def _named(model: Any, slug: str | None) -> Any:
+def _named(model: Any, slug: str | None, what: str) -> Any:
     if not slug:
         return None
     found = model.objects.filter(slug=slug).first()
     if found is None:
-        raise CommandError(f"There is no {model._meta.verbose_name} {slug!r}.")
+        raise CommandError(f"There is no {what} {slug!r}.")
     return found

@@ -108,9 +108,19 @@ starter: .venv-training/.web ## train the starter network again from DATA=folder
 faults: .venv/.dev ## the long form of the kills: 200 clients, 100 kills
 	@FAULTS=long $(BIN)/python -m pytest tests/faults/test_kills.py -s
 
+.PHONY: fuzz
+fuzz: .venv/.dev ## the long form of the requests that are made from the API's own document
+	@SCHEMA_EXAMPLES=1000 $(BIN)/python -m pytest -n 0 tests/webapp/api/test_schema.py
+
 .PHONY: browser
 browser: .venv/.dev ## find or get the Chromium that the tests drive
 	@$(BIN)/python -m tests.browser.chromium
+
+# xgettext and its relatives are GNU gettext's: apt install gettext. Only who changes words needs them.
+.PHONY: translations
+translations: .venv/.dev ## gather the words of templates and code into locale/, and compile what is translated
+	@$(BIN)/python manage.py makemessages --all --no-wrap --no-location --no-obsolete --ignore '.venv*' --ignore tests --ignore var
+	@$(BIN)/pybabel --quiet compile --domain django --directory locale --statistics
 
 .PHONY: lock
 lock: .venv/.dev ## lock the versions that pyproject.toml allows

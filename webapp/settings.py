@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
 from psycopg.conninfo import conninfo_to_dict
 
 from webapp import embedded
@@ -267,6 +268,48 @@ CELERY_BEAT_SCHEDULE = {
     },
 }
 
+# What programs read
+API_REQUESTS_PER_MINUTE = env_int("API_REQUESTS_PER_MINUTE", "300", at_least=1)
+CONE_SEARCHES_PER_MINUTE = env_int("CONE_SEARCHES_PER_MINUTE", "600", at_least=1)
+CONE_MAX_ROWS = env_int("CONE_MAX_ROWS", "10000", at_least=1)
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "webapp.api.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "webapp.api.permissions.ForScientists",
+        "webapp.api.permissions.WithinScopes",
+    ],
+    "DEFAULT_THROTTLE_CLASSES": ["webapp.api.throttles.ApiThrottle"],
+    "DEFAULT_RENDERER_CLASSES": ["webapp.api.rendering.JsonRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "webapp.api.rendering.AlwaysJson",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_METADATA_CLASS": None,  # OPTIONS tells nothing that the OpenAPI document does not
+    "EXCEPTION_HANDLER": "webapp.api.problems.answer",
+    "URL_FORMAT_OVERRIDE": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Galaxies, votes and catalogs",
+    "DESCRIPTION": "Read-only JSON for scientists' programs, and requests for exports.",
+    "VERSION": "1",
+    "SCHEMA_PATH_PREFIX": "/api",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PUBLIC": True,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "CampaignStatus": "webapp.workflows.models.Status",
+        "ModelStatus": "webapp.registry.models.Status",
+        "WorkStatus": "webapp.common.models.WorkStatus",
+    },
+    "PREPROCESSING_HOOKS": ["webapp.api.schema.ours"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "webapp.api.schema.add_problems",
+    ],
+}
+
 # Accounts
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
@@ -385,7 +428,10 @@ CONTENT_SECURITY_POLICY = {
 
 # Words
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English")]
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]  # each by its own name
+LANGUAGE_COOKIE_NAME = "language"
+LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = ["webapp.formats"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 SITE_NAME = env_str("SITE_NAME", "Tuning Fork")
@@ -397,11 +443,12 @@ CONTACT = env_str("CONTACT", "the administrator of this site")
 
 # The pages in the head: address, words, and whether only owners of campaigns see them.
 NAVIGATION = [
-    ("classifications:home", "Classify", False),
-    ("classifications:my_galaxies", "My galaxies", False),
-    ("explore:catalogs", "Catalog", False),
-    ("dashboard:campaigns", "Campaigns", True),
-    ("subjects:sets", "Sets", True),
+    ("classifications:home", _("Classify"), False),
+    ("classifications:my_galaxies", _("My galaxies"), False),
+    ("explore:catalogs", _("Catalog"), False),
+    ("exports:list", _("Files"), True),
+    ("dashboard:campaigns", _("Campaigns"), True),
+    ("subjects:sets", _("Sets"), True),
 ]
 
 # Volunteers

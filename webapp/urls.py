@@ -19,6 +19,7 @@ urlpatterns = [
     path("", include("webapp.api.urls")),
     path("sets/", include("webapp.subjects.urls")),
     path("theme/", views.theme, name="theme"),
+    path("language/", views.language, name="language"),
     path("accounts/", include("allauth.account.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -97,3 +97,11 @@ class Volunteer:
         self.page.get_by_label("I have read the terms").check()
         self.page.get_by_role("button", name="Create the account").click()
         expect(self.page.get_by_text(name).first).to_be_attached()
+
+    def sign_in(self, name: str) -> None:
+        """Sign in by the form."""
+        self.page.goto("/accounts/login/")
+        self.page.locator("input[name=login]").fill(name)
+        self.page.locator("input[name=password]").fill(PASSWORD)
+        self.page.locator("main form button[type=submit]").click()
+        expect(self.page.get_by_text(name).first).to_be_attached()

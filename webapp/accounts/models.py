@@ -7,14 +7,15 @@ from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 
 class Role(models.TextChoices):
     """What an account may do."""
 
-    VOLUNTEER = "volunteer", "volunteer"
-    SCIENTIST = "scientist", "scientist"
-    ADMIN = "admin", "administrator"
+    VOLUNTEER = "volunteer", _("volunteer")
+    SCIENTIST = "scientist", _("scientist")
+    ADMIN = "admin", _("administrator")
 
 
 class AccountManager(UserManager["User"]):

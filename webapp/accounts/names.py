@@ -3,6 +3,7 @@
 import unicodedata
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 MIN_LENGTH, MAX_LENGTH = 3, 30
 SIGNS = "._-"
@@ -35,16 +36,20 @@ def check(name: str) -> None:
     """
     if not MIN_LENGTH <= len(name) <= MAX_LENGTH:
         raise ValidationError(
-            f"This name has {len(name)} characters. Choose one of {MIN_LENGTH} to {MAX_LENGTH}."
+            _("This name has %(count)s characters. Choose one of %(min_length)s to %(max_length)s.")
+            % {"count": len(name), "min_length": MIN_LENGTH, "max_length": MAX_LENGTH}
         )
     for character in name:
         if not _is_usable(character):
             raise ValidationError(
-                f"A name cannot contain the character U+{ord(character):04X}. "
-                f"Use letters, the digits 0 to 9, and . _ - only."
+                _(
+                    "A name cannot contain the character U+%(character)s. Use letters, the digits "
+                    "0 to 9, and . _ - only."
+                )
+                % {"character": f"{ord(character):04X}"}
             )
     if not unicodedata.category(name[0]).startswith("L") and name[0] not in "0123456789":
-        raise ValidationError("A name begins with a letter or a digit. Choose another.")
+        raise ValidationError(_("A name begins with a letter or a digit. Choose another."))
     _check_marks(name)
     _check_scripts(name)
 
@@ -62,7 +67,8 @@ def _check_marks(name: str) -> None:
         n_marks = n_marks + 1 if unicodedata.category(character)[0] == "M" else 0
         if n_marks > MAX_MARKS:
             raise ValidationError(
-                f"A letter of this name carries more than {MAX_MARKS} accents. Leave some out."
+                _("A letter of this name carries more than %(max_marks)s accents. Leave some out.")
+                % {"max_marks": MAX_MARKS}
             )
 
 
@@ -71,8 +77,11 @@ def _check_scripts(name: str) -> None:
     if len(scripts) > 1:
         found = " and ".join(sorted(script.capitalize() for script in scripts))
         raise ValidationError(
-            f"This name mixes letters of different scripts ({found}), so that it could pass for "
-            f"another name. Use one script."
+            _(
+                "This name mixes letters of different scripts (%(found)s), so that it could pass "
+                "for another name. Use one script."
+            )
+            % {"found": found}
         )
 
 

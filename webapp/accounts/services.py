@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from webapp.accounts.identity import Identity
 from webapp.accounts.models import Role, User, Volunteer
@@ -136,7 +137,8 @@ def set_role(*, user: User, role: Role, by: User | None, reason: str = "") -> Us
     others = [row for row in locked.values() if row.role == Role.ADMIN]
     if user.role == Role.ADMIN and role != Role.ADMIN and not others:
         raise LastAdministrator(
-            f"{user.username} is the only administrator. Make another one first."
+            gettext("%(username)s is the only administrator. Make another one first.")
+            % {"username": user.username}
         )
     audit.write_entry(
         actor=by, action="set_role", target="user", target_id=user.pk,

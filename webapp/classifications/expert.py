@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from django.utils.translation import gettext
+
 from inference.belief.dirichlet import parents_first
 from inference.errors import PathRefused, shown
 from inference.formats.question import Question
@@ -54,8 +56,11 @@ def of_names(tree: Tree, text: str) -> Fractions:
         raise GoldUnusable(str(error)) from None
     if stray := [name for index, name in chosen.items() if index not in walk.path]:
         raise GoldUnusable(
-            f"{shown(stray[0])} is not on the way of the other answers. Leave it out, or correct "
-            f"the answer before it."
+            gettext(
+                "%(stray)s is not on the way of the other answers. Leave it out, or correct the "
+                "answer before it."
+            )
+            % {"stray": shown(stray[0])}
         )
     return of_path(tree, walk.path)
 
@@ -65,8 +70,8 @@ def _index(tree: Tree, name: str) -> int:
         return tree.answer(name).index
     except KeyError:
         raise GoldUnusable(
-            f"The tree has no answer {shown(name)}. Write question.answer, such as "
-            f"{tree.name(tree.answers[0])}."
+            gettext("The tree has no answer %(name)s. Write question.answer, such as %(answers)s.")
+            % {"name": shown(name), "answers": tree.name(tree.answers[0])}
         ) from None
 
 
@@ -108,16 +113,16 @@ def read_share(tree: Tree, index: int, text: str) -> float:
         return float(text)
     except ValueError:
         raise GoldUnusable(
-            f"{shown(text)} is no share of experts for {tree.name(tree.answers[index])}. "
-            f"Write 0 to 1, such as 0.25."
+            gettext("%(text)s is no share of experts for %(index)s. Write 0 to 1, such as 0.25.")
+            % {"text": shown(text), "index": tree.name(tree.answers[index])}
         ) from None
 
 
 def _check_share(tree: Tree, index: int, value: float) -> None:
     if not math.isfinite(value) or not 0 <= value <= 1:
         raise GoldUnusable(
-            f"{value:g} is no share of experts for {tree.name(tree.answers[index])}. "
-            f"Write 0 to 1, such as 0.25."
+            gettext("%(value)s is no share of experts for %(index)s. Write 0 to 1, such as 0.25.")
+            % {"value": f"{value:g}", "index": tree.name(tree.answers[index])}
         )
 
 
@@ -128,14 +133,19 @@ def _is_asked(
     if question.index not in reached:
         if any(values):
             raise GoldUnusable(
-                f"“{question.key}” has shares, and no share leads to it. Leave them empty, or "
-                f"give the answer before it a share."
+                gettext(
+                    "“%(key)s” has shares, and no share leads to it. Leave them empty, or give "
+                    "the answer before it a share."
+                )
+                % {"key": question.key}
             )
         return False
     if question.index == 0 and not any(index in given for index in question.span):
         raise GoldUnusable(
-            f"The first question, “{question.key}”, has no shares. Give them: every expert is "
-            f"asked it."
+            gettext(
+                "The first question, “%(key)s”, has no shares. Give them: every expert is asked it."
+            )
+            % {"key": question.key}
         )
     if question.is_single:
         return any(values) or question.index == 0
@@ -146,8 +156,11 @@ def _total(question: Question, values: Sequence[float]) -> float:
     total = math.fsum(values)
     if abs(total - 1) > SUM_TOLERANCE:
         raise GoldUnusable(
-            f"The shares of “{question.key}” sum to {total:.4g}. Make them sum to 1, or leave all "
-            f"of them empty if no expert was asked it."
+            gettext(
+                "The shares of “%(key)s” sum to %(total)s. Make them sum to 1, or leave all of "
+                "them empty if no expert was asked it."
+            )
+            % {"key": question.key, "total": f"{total:.4g}"}
         )
     return total
 
@@ -161,8 +174,11 @@ def check_words(words: str) -> str:
     text = words.strip()
     if len(text) > MAX_WORDS:
         raise GoldUnusable(
-            f"The words have {len(text):,} characters, and at most {MAX_WORDS} are accepted: "
-            f"shorten them."
+            gettext(
+                "The words have %(count)s characters, and at most %(max_words)s are accepted: "
+                "shorten them."
+            )
+            % {"count": f"{len(text):,}", "max_words": MAX_WORDS}
         )
     return text
 

@@ -4,9 +4,14 @@ import re
 from datetime import UTC, datetime
 
 from django import forms
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
 
+from webapp.classifications.models import Classification, Standing
 from webapp.classifications.shown import NOT_OURS, Shown
 from webapp.common.errors import DomainError
+from webapp.workflows.models import Workflow
+from webapp.workflows.words import spoken
 
 NO_UUID = "The answer came without an id of its own. Reload the page and answer again."
 NO_PATH = "The answers are not those of any page. Reload the page and answer again."
@@ -42,7 +47,8 @@ class ClassificationForm(forms.Form):
             return []
         if not NUMBERS.fullmatch(text):
             raise forms.ValidationError(
-                f"The answers {text[:60]!r} are not numbers joined by dashes. Reload the page."
+                _("The answers %(text)s are not numbers joined by dashes. Reload the page.")
+                % {"text": f"{text[:60]!r}"}
             )
         return [int(part) for part in text.split("-")]
 
@@ -70,5 +76,69 @@ def _storable(moment: datetime | None) -> datetime | None:
         return moment and moment.astimezone(UTC)
     except OverflowError:
         raise forms.ValidationError(
-            f"{moment} is no time that can be stored. Set this device's clock."
+            _("%(moment)s is no time that can be stored. Set this device's clock.")
+            % {"moment": moment}
         ) from None
+
+
+class WallForm(forms.Form):
+    """Which of somebody's own galaxies they want to see; what it does not know it leaves out."""
+
+    ANY, COUNTED, NOT_COUNTED, FAVORITES = "", "counted", "not-counted", "favorites"
+
+    campaign = forms.ModelChoiceField(
+        Workflow.objects.none(),
+        required=False,
+        to_field_name="slug",
+        label=_("Campaign"),
+        empty_label=_("all campaigns"),
+    )
+    answer = forms.TypedChoiceField(required=False, coerce=int, empty_value=None, label=_("Answer"))
+    show = forms.ChoiceField(
+        required=False,
+        label=_("Show"),
+        choices=[
+            (ANY, _("all galaxies")),
+            (COUNTED, _("those that count")),
+            (NOT_COUNTED, _("those that do not count")),
+            (FAVORITES, _("favorites")),
+        ],
+    )
+
+    def __init__(self, data: object, *, own: QuerySet[Classification]) -> None:
+        """Offer the campaigns of a person's answers, and the answers of the chosen one's tree."""
+        super().__init__(data)
+        slugs = own.order_by().values("workflow").distinct()
+        campaigns = Workflow.objects.filter(pk__in=slugs).with_tree().order_by("name")
+        self.fields["campaign"].queryset = campaigns
+        asked = self["campaign"].value()
+        chosen = next((each for each in campaigns if each.slug == asked), None)
+        self.fields["answer"].choices = _answers(chosen)
+
+    def filtered(self, own: QuerySet[Classification]) -> QuerySet[Classification]:
+        """Keep what was asked for; a part that is not understood filters nothing."""
+        self.is_valid()
+        values = getattr(self, "cleaned_data", {})
+        if campaign := values.get("campaign"):
+            own = own.filter(workflow=campaign)
+            if (answer := values.get("answer")) is not None:
+                own = own.filter(tree=campaign.tree_id, path__contains=[answer])
+        counted = Standing.State.COUNTED
+        shown = {
+            self.COUNTED: lambda: own.filter(standing__state=counted),
+            self.NOT_COUNTED: lambda: own.exclude(standing__state=counted),
+            self.FAVORITES: lambda: own.filter(is_favorite=True),
+        }
+        return shown.get(values.get("show", ""), lambda: own)()
+
+
+def _answers(workflow: Workflow | None) -> list[tuple[object, object]]:
+    """Return the answers of a campaign's tree under their questions."""
+    every: list[tuple[object, object]] = [("", _("any answer"))]
+    if workflow is None:
+        return every
+    questions = [spoken(question) for question in workflow.tree.tree.questions]
+    return every + [
+        (question.text, [(answer.index, answer.label) for answer in question.answers])
+        for question in questions
+    ]

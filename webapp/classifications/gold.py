@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_noop
 from numpy.typing import NDArray
 
 from inference.belief.dirichlet import span_of
@@ -24,7 +25,7 @@ from webapp.workflows import gold_rate
 from webapp.workflows import services as workflows
 from webapp.workflows.models import TreeVersion, Workflow
 
-WHAT = "Its gold"
+WHAT = gettext_noop("Its gold")
 _ROUNDED = 1e-3  # the database keeps single precision
 
 
@@ -77,8 +78,11 @@ def put_gold(
 def _check_asked(workflow: Workflow, subject: Subject) -> None:
     if not subjects_of(workflow).filter(pk=subject.pk).exists():
         raise GoldUnusable(
-            f"{subject.survey_id} is no galaxy of this campaign. Link its set first, and wait "
-            f"until it is admitted."
+            gettext(
+                "%(survey_id)s is no galaxy of this campaign. Link its set first, and wait until "
+                "it is admitted."
+            )
+            % {"survey_id": subject.survey_id}
         )
 
 
@@ -191,13 +195,19 @@ def chosen(known: Mapping[str, Sequence[Subject]], survey_id: str, set_slug: str
     if len(of_set) > 1:
         slugs = ", ".join(one.subject_set.slug for one in of_set)
         raise GoldUnusable(
-            f"Several sets have a galaxy {shown(survey_id)}: name one of them as the set ({slugs})."
+            gettext(
+                "Several sets have a galaxy %(survey_id)s: name one of them as the set (%(slugs)s)."
+            )
+            % {"survey_id": shown(survey_id), "slugs": slugs}
         )
     if not of_set:
         where = f"set {shown(set_slug)} of this campaign" if set_slug else "campaign"
         raise GoldUnusable(
-            f"The {where} has no galaxy {shown(survey_id)}. Check the spelling, or link its set "
-            f"first."
+            gettext(
+                "The %(where)s has no galaxy %(survey_id)s. Check the spelling, or link its set "
+                "first."
+            )
+            % {"where": where, "survey_id": shown(survey_id)}
         )
     return of_set[0]
 

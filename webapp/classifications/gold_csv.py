@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from inference.errors import shown
 from inference.formats.tree import Tree
@@ -97,8 +98,15 @@ def check(workflow: Workflow, path: Path) -> Checked:
     if not 0 < len(lines) <= MAX_ROWS:
         count = "no rows" if not lines else f"more than {MAX_ROWS:,} rows"
         raise GoldUnusable(
-            f"The manifest has {count} below its header, and 1 to {MAX_ROWS:,} are accepted: "
-            f"{'fill it in' if not lines else 'split it'}."
+            _(
+                "The manifest has %(count)s below its header, and 1 to %(max_rows)s are accepted: "
+                "%(it)s."
+            )
+            % {
+                "count": count,
+                "max_rows": f"{MAX_ROWS:,}",
+                "it": "fill it in" if not lines else "split it",
+            }
         )
     return _checked(workflow, columns, lines)
 
@@ -122,7 +130,8 @@ def _checked(workflow: Workflow, columns: "Columns", lines: Sequence[Line]) -> C
 def _refuse_double(subject: Subject, seen: dict[int, int], row: int) -> None:
     if (first := seen.setdefault(subject.pk, row)) != row:
         raise GoldUnusable(
-            f"{subject.survey_id} stands in row {first:,} already: remove one of them."
+            _("%(survey_id)s stands in row %(first)s already: remove one of them.")
+            % {"survey_id": subject.survey_id, "first": f"{first:,}"}
         )
 
 
@@ -176,7 +185,7 @@ class Columns:
             return expert.of_shares(self.tree, dict(self._given(line)))
         text = self._cell(line, ANSWERS)
         if not text.strip():
-            raise GoldUnusable("The row has no answers: fill them in, or remove the row.")
+            raise GoldUnusable(_("The row has no answers: fill them in, or remove the row."))
         return expert.of_names(self.tree, text)
 
     def _given(self, line: Line) -> Iterator[tuple[int, float]]:
@@ -187,7 +196,10 @@ class Columns:
 
 def _put(places: dict[str, int] | dict[int, int], key: str | int, place: int, name: str) -> None:
     if key in places:
-        raise GoldUnusable(f"Two columns say the same, the second is {shown(name)}: remove one.")
+        raise GoldUnusable(
+            _("Two columns say the same, the second is %(name)s: remove one.")
+            % {"name": shown(name)}
+        )
     places[key] = place  # type: ignore[index]
 
 
@@ -199,8 +211,18 @@ def _answer(tree: Tree, name: str) -> int:
         answer = tree.answer_of_column(name)
     if answer is None:
         raise GoldUnusable(
-            f"The column {shown(name)} is neither {SURVEY_ID}, {SET}, {ANSWERS}, {WORDS} nor an "
-            f"answer of the tree, such as {tree.name(tree.answers[0])}. Remove it, or correct it."
+            _(
+                "The column %(name)s is neither %(survey_id)s, %(set)s, %(answers)s, %(words)s "
+                "nor an answer of the tree, such as %(answers_2)s. Remove it, or correct it."
+            )
+            % {
+                "name": shown(name),
+                "survey_id": SURVEY_ID,
+                "set": SET,
+                "answers": ANSWERS,
+                "words": WORDS,
+                "answers_2": tree.name(tree.answers[0]),
+            }
         )
     return answer.index
 
@@ -208,14 +230,19 @@ def _answer(tree: Tree, name: str) -> int:
 def _check_whole(places: Mapping[str, int], shares: Mapping[int, int], tree: Tree) -> None:
     if SURVEY_ID not in places:
         raise GoldUnusable(
-            f"The manifest has no column {SURVEY_ID}. Name the column of the survey's names so."
+            _("The manifest has no column %(survey_id)s. Name the column of the survey's names so.")
+            % {"survey_id": SURVEY_ID}
         )
     if ANSWERS in places and shares:
         raise GoldUnusable(
-            f"The manifest has a column {ANSWERS} and columns of single answers. Keep one kind."
+            _("The manifest has a column %(answers)s and columns of single answers. Keep one kind.")
+            % {"answers": ANSWERS}
         )
     if ANSWERS not in places and not shares:
         raise GoldUnusable(
-            f"The manifest has no answers. Add a column {ANSWERS}, or one column for each answer, "
-            f"such as {tree.name(tree.answers[0])}."
+            _(
+                "The manifest has no answers. Add a column %(answers)s, or one column for each "
+                "answer, such as %(answers_2)s."
+            )
+            % {"answers": ANSWERS, "answers_2": tree.name(tree.answers[0])}
         )

@@ -7,6 +7,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from webapp.accounts.models import User, Volunteer
 from webapp.common.fields import RealField
@@ -71,13 +72,13 @@ class Standing(models.Model):
     class State(models.TextChoices):
         """Whether it counts, and if not, why."""
 
-        COUNTED = "counted", "counts"
-        LATE = "late", "came after the galaxy had retired"
-        TEST = "test", "given before the launch"
-        CLEARED = "cleared", "a test vote that was cleared"
-        REPEAT = "repeat", "this person had answered before"
-        EXCLUDED = "excluded", "excluded by an owner"
-        UNDONE = "undone", "taken back by the volunteer"
+        COUNTED = "counted", _("counts")
+        LATE = "late", _("came after the galaxy had retired")
+        TEST = "test", _("given before the launch")
+        CLEARED = "cleared", _("a test vote that was cleared")
+        REPEAT = "repeat", _("this person had answered before")
+        EXCLUDED = "excluded", _("excluded by an owner")
+        UNDONE = "undone", _("taken back by the volunteer")
 
     workflow = models.ForeignKey(Workflow, models.PROTECT, related_name="+", db_index=False)
     subject = models.ForeignKey(Subject, models.PROTECT, related_name="+", db_index=False)
@@ -134,9 +135,9 @@ class Suspicion(models.Model):
     class Status(models.TextChoices):
         """What the owner decided."""
 
-        OPEN = "open", "to be looked at"
-        EXCLUDED = "excluded", "excluded"
-        DISMISSED = "dismissed", "looked at and kept"
+        OPEN = "open", _("to be looked at")
+        EXCLUDED = "excluded", _("excluded")
+        DISMISSED = "dismissed", _("looked at and kept")
 
     workflow = models.ForeignKey(Workflow, models.CASCADE, related_name="suspicions")
     volunteer = models.ForeignKey(Volunteer, models.CASCADE, related_name="suspicions")
@@ -181,6 +182,20 @@ class Gold(models.Model):
 
     def __str__(self) -> str:
         return f"gold of {self.subject_id}"
+
+
+class Favorite(models.Model):
+    """A galaxy that somebody wants to find again."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="favorites", db_index=False)
+    subject = models.ForeignKey(Subject, models.CASCADE, related_name="+")
+    marked_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "subject"], name="favorite_once")]
+
+    def __str__(self) -> str:
+        return f"favorite {self.subject_id} of {self.user_id}"
 
 
 class Reweighing(BackgroundWork):

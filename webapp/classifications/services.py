@@ -10,6 +10,7 @@ from uuid import uuid4 as new_uuid
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from inference.errors import PathRefused
 from webapp.accounts import services as accounts
@@ -116,8 +117,10 @@ def _campaign(shown: Shown) -> tuple[Workflow, TreeVersion]:
         return workflow, TreeVersion.objects.known(shown.tree_id)
     except (Workflow.DoesNotExist, TreeVersion.DoesNotExist):
         raise NotFound(
-            "The campaign of this galaxy is no longer here: the answer was not stored. "
-            "Choose another campaign on the first page."
+            _(
+                "The campaign of this galaxy is no longer here: the answer was not stored. Choose "
+                "another campaign on the first page."
+            )
         ) from None
 
 
@@ -133,8 +136,10 @@ def _own_rows(identity: Identity, shown: Shown) -> list[Volunteer]:
     own = accounts.own_volunteers(identity)
     if shown.holder not in {volunteer.uuid for volunteer in own}:
         raise SomebodyElses(
-            "This galaxy was shown before you signed in or out: the answer was not stored, "
-            "because it might be somebody else's. Go on with the next galaxy."
+            _(
+                "This galaxy was shown before you signed in or out: the answer was not stored, "
+                "because it might be somebody else's. Go on with the next galaxy."
+            )
         )
     return own
 
@@ -264,8 +269,11 @@ def _known(row: Classification, tally: Consensus, own: Sequence[Volunteer]) -> R
     is_same = (stored.workflow_id, stored.subject_id) == (row.workflow_id, row.subject_id)
     if not is_own or not is_same:
         raise UuidTaken(
-            f"The id {row.uuid} already names another classification: "
-            "this one was not stored. Reload the page and answer again."
+            _(
+                "The id %(uuid)s already names another classification: this one was not stored. "
+                "Reload the page and answer again."
+            )
+            % {"uuid": row.uuid}
         )
     standing = getattr(stored, "standing", None)
     row.pk = stored.pk

@@ -14,8 +14,10 @@ from inference.formats.tree import Answer, Question, Step, Walk
 from webapp.classifications.feedback import Feedback
 from webapp.classifications.models import Classification, Handout, Standing
 from webapp.classifications.queries import Repeat
+from webapp.classifications.sessions import Session
 from webapp.classifications.shown import Shown
 from webapp.subjects.models import Subject
+from webapp.workflows.words import spoken
 
 State = Standing.State
 ITEM = re.compile(r"p?\d{1,4}", re.ASCII)
@@ -35,7 +37,8 @@ def read_walk(handout: Handout, text: str, chosen: Sequence[str] | None = None) 
     for item in [*items, *(chosen or ())]:
         if not ITEM.fullmatch(item):
             raise PathRefused(
-                f"The answers {item[:20]!r} in the address are no numbers. Start again."
+                _("The answers %(item)s in the address are no numbers. Start again.")
+                % {"item": f"{item[:20]!r}"}
             )
     passed = [int(item[1:]) for item in items if item.startswith("p")]
     walk = tree.walk([int(item) for item in items if not item.startswith("p")], passed)
@@ -98,6 +101,7 @@ class Task:
     saved: State | None = None
     after: uuid.UUID | None = None  # the classification before, where experts answered that galaxy
     feedback: Feedback | None = None  # on that one
+    session: Session | None = None
 
     def _address(self, view: str) -> str:
         slug = self.handout.workflow.slug
@@ -137,8 +141,8 @@ class Task:
 
     @property
     def question(self) -> Question | None:
-        """The question that waits; None when Done is possible."""
-        return self.walk.open
+        """The question that waits, in the reader's language; None when Done is possible."""
+        return self.walk.open and spoken(self.walk.open)
 
     @property
     def words(self) -> str:
@@ -156,18 +160,20 @@ class Task:
 
     @property
     def saved_words(self) -> str:
-        """What became of the answer before this galaxy."""
-        return str(SAVED.get(self.saved, "")) if self.saved else ""
+        """What became of the answer before this galaxy, with thanks if there is a reason."""
+        fact = self.session.fact if self.session else ""
+        words = str(SAVED.get(self.saved, "")) if self.saved else ""
+        return f"{words} {fact}".strip()
 
     @cached_property
     def choices(self) -> list[Choice]:
         """The answers to the question that waits."""
-        if self.walk.open is None:
+        if self.question is None:
             return []
         start = f"{self.answers}-" if self.answers else ""
         return [
             Choice(answer, digit, f"{start}{answer.index}")
-            for digit, answer in enumerate(self.walk.open.answers, start=1)
+            for digit, answer in enumerate(self.question.answers, start=1)
         ]
 
     @cached_property
@@ -175,7 +181,7 @@ class Task:
         """The steps taken, each a way back to its question."""
         return [
             TrailStep(
-                step.question,
+                spoken(step.question),
                 words_of(step),
                 step.answers[0].icon if step.answers else "nothing-unusual",
                 write_walk(self.walk.steps[:number]),
@@ -196,7 +202,13 @@ class Task:
 
 def words_of(step: Step) -> str:
     """Return the answers of a step in words."""
-    return ", ".join(answer.label for answer in step.answers) or str(_("none of these"))
+    return _listed(step.question, step.answers)
+
+
+def _listed(question: Question, answers: Sequence[Answer]) -> str:
+    given = {answer.index for answer in answers}
+    labels = [answer.label for answer in spoken(question).answers if answer.index in given]
+    return ", ".join(labels) or str(_("none of these"))
 
 
 @dataclass(frozen=True)
@@ -213,8 +225,24 @@ class Answered:
     @property
     def words(self) -> str:
         """The answers, in the order given."""
-        tree = self.classification.tree.tree
-        return " · ".join(tree.answers[index].label for index in self.classification.path)
+        return " · ".join(words for _question, words in self.answers)
+
+    @cached_property
+    def answers(self) -> list[tuple[str, str]]:
+        """Every question that was asked, and what they said."""
+        tree, path = self.classification.tree.tree, self.classification.path
+        return [
+            (
+                spoken(question).text,
+                _listed(question, [one for one in question.answers if one.index in path]),
+            )
+            for question in (tree.questions[index] for index in tree.asked(path))
+        ]
+
+    @property
+    def is_favorite(self) -> bool:
+        """Whether the galaxy is a favorite of theirs."""
+        return bool(getattr(self.classification, "is_favorite", False))
 
     @property
     def note(self) -> str:

@@ -2,12 +2,17 @@
 
 from django.urls import path
 
-from webapp.classifications import views
+from webapp.classifications import mine, views
 
 app_name = "classifications"
 urlpatterns = [
     path("", views.home, name="home"),
-    path("my/", views.my_galaxies, name="my_galaxies"),
+    path("my/", mine.my_galaxies, name="my_galaxies"),
+    path("my/galaxy/<uuid:classification>/", mine.my_galaxy, name="my_galaxy"),
+    path("my/statistics/", mine.my_statistics, name="my_statistics"),
+    path("my/certificate/", mine.certificate, name="certificate"),
+    path("my/data.csv", mine.my_data, name="my_data"),
+    path("favorites/<int:subject_id>/", mine.favorite, name="favorite"),
     path("c/<slug:slug>/", views.campaign, name="campaign"),
     path("c/<slug:slug>/classify/", views.classify, name="classify"),
     path("c/<slug:slug>/classify/<uuid:handout>/", views.galaxy, name="galaxy"),

@@ -4,7 +4,6 @@ import uuid
 
 from django.conf import settings
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -15,18 +14,18 @@ from django.views.decorators.vary import vary_on_headers
 
 from inference.errors import PathRefused
 from inference.formats.tree import Walk
-from webapp.accounts.identity import Identity, identity_of, known_identity
+from webapp.accounts.identity import Identity, identity_of
 from webapp.classifications import exclusion, feedback, queries, services
 from webapp.classifications.forms import ClassificationForm
-from webapp.classifications.models import Classification, Handout
+from webapp.classifications.models import Handout
 from webapp.classifications.services import Recorded
+from webapp.classifications.sessions import session_of
 from webapp.classifications.shown import Shown
-from webapp.classifications.task import Answered, Task, read_walk
+from webapp.classifications.task import Task, read_walk
 from webapp.common.errors import DomainError
 from webapp.workflows.models import Status, Workflow
 
 CLASSIFY = "classifications/classify.html"
-PER_PAGE = 60
 
 
 @require_safe
@@ -103,7 +102,10 @@ def galaxy(request: HttpRequest, slug: str, handout: uuid.UUID) -> HttpResponse:
     known = after and feedback.feedback_on(
         classification=after, own=queries.own_ids(identity_of(request))
     )
-    task = Task(found, walk, repeat, after=after if known else None, feedback=known or None)
+    task = Task(
+        found, walk, repeat, after=after if known else None, feedback=known or None,
+        session=session_of(identity_of(request), found),
+    )  # fmt: skip
     if "next" in request.GET:
         return redirect(task.page)
     return render(request, CLASSIFY, {"task": task})
@@ -191,6 +193,7 @@ def _next(
     task = Task(
         handed[0], workflow.tree.tree.walk([]), handed[1], saved=recorded.state,
         after=known.classification if known else None, feedback=known,
+        session=session_of(identity, handed[0], recorded),
     )  # fmt: skip
     if not request.htmx:  # type: ignore[attr-defined]
         messages.success(request, task.saved_words)
@@ -262,17 +265,3 @@ def _notice(
     part = "#task" if request.htmx else ""  # type: ignore[attr-defined]
     status = 422 if is_refusal else 200
     return render(request, f"classifications/notice.html{part}", context, status=status)
-
-
-@require_safe
-def my_galaxies(request: HttpRequest) -> HttpResponse:
-    """Show what this person has classified, newest first."""
-    known = known_identity(request)
-    own = queries.classifications_of(known) if known else Classification.objects.none()
-    page = Paginator(own, PER_PAGE).get_page(request.GET.get("page"))
-    context = {
-        "page": page,
-        "wall": [Answered(row) for row in page],
-        "agreements": feedback.agreements(known) if known and page.number == 1 else [],
-    }
-    return render(request, "classifications/my_galaxies.html", context)

@@ -6,7 +6,6 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
-from django.utils.translation import gettext as _
 
 from webapp.common.views import THEMES
 
@@ -17,6 +16,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
     return {
         "theme": theme if theme in THEMES else "",
         "nav": SimpleLazyObject(lambda: navigation(request)),
+        "languages": settings.LANGUAGES,
         "site_name": settings.SITE_NAME,
         "votes_license": settings.VOTES_LICENSE,
         "votes_license_url": settings.VOTES_LICENSE_URL,
@@ -28,7 +28,7 @@ def navigation(request: HttpRequest) -> list[tuple[str, str, bool]]:
     """Return address, words and whether it is this page, for each page in the head."""
     is_owner = getattr(request.user, "may_own_workflows", False)
     return [
-        (url, _(words), request.path == url)
+        (url, str(words), request.path == url)
         for name, words, needs_owner in settings.NAVIGATION
         if (is_owner or not needs_owner) and (url := _address(name))
     ]

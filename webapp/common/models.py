@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 SILENT_AFTER_S = 45.0  # a process; it speaks every HEARTBEAT_EVERY_S
 
@@ -15,11 +16,11 @@ SILENT_AFTER_S = 45.0  # a process; it speaks every HEARTBEAT_EVERY_S
 class WorkStatus(models.TextChoices):
     """Where a piece of long work stands."""
 
-    PENDING = "pending", "waiting"
-    RUNNING = "running", "running"
-    DONE = "done", "done"
-    FAILED = "failed", "failed"
-    CANCELLED = "cancelled", "cancelled"
+    PENDING = "pending", _("waiting")
+    RUNNING = "running", _("running")
+    DONE = "done", _("done")
+    FAILED = "failed", _("failed")
+    CANCELLED = "cancelled", _("cancelled")
 
 
 class BackgroundWork(models.Model):

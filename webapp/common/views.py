@@ -1,6 +1,7 @@
 """Answers that belong to no page: refusals, the theme."""
 
 import sys
+from collections.abc import Collection
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -45,11 +46,24 @@ def safe_next(request: HttpRequest, fallback: str = "/") -> str:
 @require_POST
 def theme(request: HttpRequest) -> HttpResponse:
     """Remember night or paper in a cookie; anything else forgets the choice."""
+    return _remember(request, "theme", "theme", THEMES)
+
+
+@require_POST
+def language(request: HttpRequest) -> HttpResponse:
+    """Remember a language of the site in a cookie; anything else follows the browser again."""
+    codes = [code for code, _name in settings.LANGUAGES]
+    return _remember(request, "language", settings.LANGUAGE_COOKIE_NAME, codes)
+
+
+def _remember(
+    request: HttpRequest, field: str, cookie: str, choices: Collection[str]
+) -> HttpResponse:
     response = redirect(safe_next(request))
-    chosen = request.POST.get("theme", "")
-    if chosen in THEMES:
+    chosen = request.POST.get(field, "")
+    if chosen in choices:
         response.set_cookie(
-            "theme",
+            cookie,
             chosen,
             max_age=365 * 86400,
             samesite="Lax",
@@ -57,5 +71,5 @@ def theme(request: HttpRequest) -> HttpResponse:
             secure=not settings.LOCAL_MODE,
         )
     else:
-        response.delete_cookie("theme", samesite="Lax")
+        response.delete_cookie(cookie, samesite="Lax")
     return response

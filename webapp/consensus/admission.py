@@ -88,7 +88,7 @@ def _values(workflow: Workflow) -> dict[str, str | int | float | list[int]]:
         "k": tree.n_answers,
         "q": tree.n_questions,
         "gain": evidence.first_gain(tree.tree),
-        "unseen": RetiredReason.UNSEEN.label,
+        "unseen": str(RetiredReason.UNSEEN.label),
     }
 
 

@@ -3,6 +3,7 @@
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from webapp.common.fields import RealField
 from webapp.registry.models import ModelVersion
@@ -15,12 +16,12 @@ PROGRESS_RATION = 50  # summing may take a fiftieth of the time
 class Stream(models.TextChoices):
     """Why a galaxy is shown."""
 
-    RANDOM = "random", "at random"
-    GAIN = "gain", "the next vote tells most"
-    IGNORANCE = "ignorance", "the network knows least"
-    UNUSUAL = "unusual", "it looks like few others"
-    GOLD = "gold", "experts have answered it"
-    IMPORTED = "imported", "it was shown elsewhere"
+    RANDOM = "random", _("at random")
+    GAIN = "gain", _("the next vote tells most")
+    IGNORANCE = "ignorance", _("the network knows least")
+    UNUSUAL = "unusual", _("it looks like few others")
+    GOLD = "gold", _("experts have answered it")
+    IMPORTED = "imported", _("it was shown elsewhere")
 
 
 # What a network says of a galaxy is its key there; without a prediction it does not wait in them.
@@ -30,11 +31,11 @@ RANKED_BY_NETWORK = (Stream.IGNORANCE, Stream.UNUSUAL)
 class RetiredReason(models.TextChoices):
     """Why a galaxy is no longer shown."""
 
-    COUNT = "count", "enough classifications"
-    CERTAIN = "certain", "sure enough"
-    ARTIFACT = "artifact", "enough votes for a bad image"
-    WITHDRAWN = "withdrawn", "its set left the campaign"
-    UNSEEN = "unseen", "there is no picture of it here"
+    COUNT = "count", _("enough classifications")
+    CERTAIN = "certain", _("sure enough")
+    ARTIFACT = "artifact", _("enough votes for a bad image")
+    WITHDRAWN = "withdrawn", _("its set left the campaign")
+    UNSEEN = "unseen", _("there is no picture of it here")
 
 
 # These the rule has not retired, so it opens none of them again.

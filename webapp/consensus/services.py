@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from inference.belief.posterior import Posterior
 from inference.belief.retirement import Rule, Verdict
@@ -40,7 +41,10 @@ def lock_tally(*, workflow_id: int, subject_id: int) -> Consensus:
     """
     for found in Consensus.objects.raw(_LOCK, [workflow_id, subject_id]):
         return found
-    raise NotFound(f"Galaxy {subject_id} is not part of this campaign. Ask for the next galaxy.")
+    raise NotFound(
+        _("Galaxy %(subject_id)s is not part of this campaign. Ask for the next galaxy.")
+        % {"subject_id": subject_id}
+    )
 
 
 # Written out, like the update below: every vote pays for them, and would pay for the query
@@ -295,7 +299,7 @@ def readmit(workflow: Workflow, rows: Sequence[Consensus]) -> None:
         _reopen(row)
         if not row.subject.display_sha256:
             row.retired_at, row.retired_reason = timezone.now(), RetiredReason.UNSEEN
-            row.retired_words = RetiredReason.UNSEEN.label
+            row.retired_words = str(RetiredReason.UNSEEN.label)
     _wait_again([row.subject_id for row in rows if not row.retired_at], workflow.pk)
     put_tallies(workflow=workflow, tallies=[row for row in rows if row.tree_id == workflow.tree_id])
     for row in rows:

@@ -4,9 +4,12 @@ import hashlib
 from smtplib import SMTPException
 
 from django.conf import settings
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.files.storage import storages
 from django.core.mail import get_connection
 from django.db.models import F
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from webapp.common.models import WorkStatus
 from webapp.consensus import queries as consensus
@@ -44,11 +47,15 @@ def checklist(workflow: Workflow, *, keeps_test_votes: bool = False) -> list[Lin
 
 
 def _subjects(counts: Counts) -> Line:
-    found = _many(counts.n_subjects, "galaxy", "galaxies")
+    found = ngettext(
+        "%(found)s galaxy; at least %(least)s needed.",
+        "%(found)s galaxies; at least %(least)s needed.",
+        counts.n_subjects,
+    )
     return Line(
         is_passed=counts.n_subjects >= MIN_SUBJECTS,
-        words=f"{found}; at least {MIN_SUBJECTS:,} needed.",
-        remedy="Link a set of galaxies on the Sets page.",
+        words=found % {"found": intcomma(counts.n_subjects), "least": intcomma(MIN_SUBJECTS)},
+        remedy=_("Link a set of galaxies on the Sets page."),
     )
 
 
@@ -59,11 +66,16 @@ def _linked(workflow: Workflow) -> list[SetLink]:
 def _admitted(workflow: Workflow) -> Line:
     links = SetLink.objects.filter(workflow=workflow)
     n_behind = links.filter(admitted_version__lt=F("subject_set__version")).count()
-    among = _many(links.count(), "linked set", "linked sets")
+    n_linked = links.count()
+    found = ngettext(
+        "%(behind)s of %(linked)s linked set still being admitted.",
+        "%(behind)s of %(linked)s linked sets still being admitted.",
+        n_linked,
+    )
     return Line(
         is_passed=n_behind == 0,
-        words=f"{n_behind:,} of {among} still being admitted.",
-        remedy="Wait until a worker has taken the galaxies in, then check again.",
+        words=found % {"behind": intcomma(n_behind), "linked": intcomma(n_linked)},
+        remedy=_("Wait until a worker has taken the galaxies in, then check again."),
     )
 
 
@@ -73,10 +85,15 @@ def _imports(workflow: Workflow) -> Line:
         status__in=(WorkStatus.PENDING, WorkStatus.RUNNING),
         is_dry_run=False,
     ).count()
+    found = ngettext(
+        "%(running)s import into its sets still running.",
+        "%(running)s imports into its sets still running.",
+        n_running,
+    )
     return Line(
         is_passed=n_running == 0,
-        words=f"{_many(n_running, 'import', 'imports')} into its sets still running.",
-        remedy="Wait until they are done, or cancel them.",
+        words=found % {"running": intcomma(n_running)},
+        remedy=_("Wait until they are done, or cancel them."),
     )
 
 
@@ -84,13 +101,26 @@ def _pictures(workflow: Workflow, counts: Counts) -> Line:
     looked_at = consensus.sample(workflow, at_most=PICTURES)
     broken = [subject for subject in looked_at if not opens(subject)]
     whole = len(looked_at) == counts.n_subjects
-    extent = "all" if whole else f"a random {len(looked_at):,} of {counts.n_subjects:,}"
+    found = (
+        _("%(open)s of all %(looked_at)s pictures open.")
+        if whole
+        else _("%(open)s of %(looked_at)s pictures open, drawn at random from %(all)s.")
+    )
+    remedy = (
+        _("The picture of %(name)s is missing or damaged: import it again.")
+        % {"name": broken[0].survey_id}
+        if broken
+        else _("There is no picture to open yet.")
+    )
     return Line(
         is_passed=not broken and bool(looked_at),
-        words=f"{len(looked_at) - len(broken):,} of {len(looked_at):,} pictures open ({extent}).",
-        remedy=f"The picture of {broken[0].survey_id} is missing or damaged: import it again."
-        if broken
-        else "There is no picture to open yet.",
+        words=found
+        % {
+            "open": intcomma(len(looked_at) - len(broken)),
+            "looked_at": intcomma(len(looked_at)),
+            "all": intcomma(counts.n_subjects),
+        },
+        remedy=remedy,
     )
 
 
@@ -104,22 +134,33 @@ def opens(subject: Subject) -> bool:
 
 
 def _served(counts: Counts) -> Line:
+    found = ngettext(
+        "%(waiting)s galaxy in the queue to be shown.",
+        "%(waiting)s galaxies in the queue to be shown.",
+        counts.n_waiting,
+    )
     return Line(
         is_passed=counts.n_waiting > 0,
-        words=f"{_many(counts.n_waiting, 'galaxy', 'galaxies')} in the queue to be shown.",
-        remedy="Link a set with galaxies that are not retired, or raise the rule's count.",
+        words=found % {"waiting": intcomma(counts.n_waiting)},
+        remedy=_("Link a set with galaxies that are not retired, or raise the rule's count."),
     )
 
 
 def _test_votes(workflow: Workflow, *, keeps_test_votes: bool) -> Line:
     n_votes = n_test_votes(workflow)
-    words = _many(n_votes, "test vote", "test votes")
+    number = {"votes": intcomma(n_votes)}
     if n_votes and keeps_test_votes:
-        return Line(is_passed=True, words=f"{words} kept, flagged as test.")
+        kept = ngettext(
+            "%(votes)s test vote kept, flagged as test.",
+            "%(votes)s test votes kept, flagged as test.",
+            n_votes,
+        )
+        return Line(is_passed=True, words=kept % number)
+    left = ngettext("%(votes)s test vote left.", "%(votes)s test votes left.", n_votes)
     return Line(
         is_passed=n_votes == 0,
-        words=f"{words} left.",
-        remedy="Clear them, or choose below to keep them flagged as test.",
+        words=left % number,
+        remedy=_("Clear them, or choose below to keep them flagged as test."),
     )
 
 
@@ -127,20 +168,18 @@ def _mail() -> Line:
     if not settings.EMAIL_HOST:
         return Line(
             is_passed=settings.LOCAL_MODE,
-            words="Mail goes to files, as no mail server is set.",
-            remedy="Set EMAIL_HOST: volunteers could not reset their passwords.",
+            words=_("Mail goes to files, as no mail server is set."),
+            remedy=_("Set EMAIL_HOST: volunteers could not reset their passwords."),
         )
     where = f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT}"
     try:
         with get_connection(timeout=MAIL_TIMEOUT_S):
-            return Line(is_passed=True, words=f"The mail server {where} answers.")
+            words = _("The mail server %(where)s answers.") % {"where": where}
+            return Line(is_passed=True, words=words)
     except (OSError, SMTPException) as error:
         return Line(
             is_passed=False,
-            words=f"The mail server {where} does not answer: {error}.",
-            remedy="Correct the EMAIL settings, or wait until the server is back.",
+            words=_("The mail server %(where)s does not answer: %(error)s.")
+            % {"where": where, "error": error},
+            remedy=_("Correct the EMAIL settings, or wait until the server is back."),
         )
-
-
-def _many(count: int, one: str, more: str) -> str:
-    return f"{count:,} {one if count == 1 else more}"

@@ -121,7 +121,8 @@ class GoldFileForm(forms.Form):
         limit = min(MAX_GOLD_BYTES, settings.MAX_UPLOAD_BYTES)
         if file.size > limit:
             raise forms.ValidationError(
-                f"The file has {file.size:,} bytes, and at most {limit:,} are accepted: split it."
+                _("The file has %(size)s bytes, and at most %(limit)s are accepted: split it.")
+                % {"size": f"{file.size:,}", "limit": f"{limit:,}"}
             )
         return file
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from django.db.models import Count, QuerySet
+from django.utils.translation import gettext as _
 
 from inference.belief.retirement import Rule
 from inference.errors import RuleRefused
@@ -282,4 +283,6 @@ def history(workflow: Workflow, *, before: int | None) -> Page[Entry]:
 
 
 def _nobody(row: AuditEntry) -> str:
-    return f"deleted account {row.actor_id}" if row.actor_id else "the site itself"
+    if row.actor_id:
+        return _("deleted account %(number)s") % {"number": row.actor_id}
+    return _("the site itself")

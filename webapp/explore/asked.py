@@ -54,7 +54,7 @@ class Asked:
         """
         page = {name: text for name, text in self._page.items() if name not in changes}
         pairs = [*self.selection.pairs, *page.items(), *changes.items()]
-        return _written([(name, text) for name, text in pairs if text])
+        return _written([pair for pair in pairs if pair[1] and pair not in _USUAL])
 
     def without(self, place: int) -> str:
         """Return the address without one of its filters, counted as `selection.pairs` has them."""
@@ -81,6 +81,9 @@ class Asked:
     def hidden(self) -> list[tuple[str, str]]:
         """All of it as fields that a form carries along."""
         return [*self.selection.pairs, *self._page.items()]
+
+
+_USUAL = (("view", PICTURES), ("sort", Order().text))
 
 
 def _written(pairs: Sequence[tuple[str, str]]) -> str:

@@ -15,7 +15,8 @@ from webapp.accounts.access import signed_in
 from webapp.common.errors import DomainError
 from webapp.explore import matching, queries, services
 from webapp.explore.access import is_scientist, public_page, sees_all_votes, user_of
-from webapp.explore.asked import HISTOGRAM, MAP, TABLE, Asked, added
+from webapp.explore.asked import HISTOGRAM, MAP, PICTURES, TABLE, Asked, added
+from webapp.explore.columns import Columns
 from webapp.explore.facets import facets
 from webapp.explore.histogram import histogram
 from webapp.explore.models import SavedView
@@ -24,7 +25,7 @@ from webapp.explore.shelf import Catalog, Replaced, TooSlow, catalog_of, in_time
 from webapp.explore.sky_map import sky_map
 from webapp.exports.columns import Column
 from webapp.exports.derived import DISAGREEMENT
-from webapp.exports.selection import Refused
+from webapp.exports.selection import CONE, Refused
 from webapp.workflows.models import Workflow
 
 logger = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ def _catalog_page(request: HttpRequest, workflow: Workflow) -> HttpResponse:
     found = catalog_of(workflow.pk)
     if found is None:
         return render(request, CATALOG, context)
-    asked, refused = Asked.sort_out(request.GET, found.columns)
+    asked, refused = Asked.sort_out(request.GET, _columns(request, workflow, found))
     context |= _around(request, workflow, found, asked)
     if refused:
         return render(request, CATALOG, context | _refusal(refused, asked), status=422)
@@ -74,6 +75,16 @@ def _catalog_page(request: HttpRequest, workflow: Workflow) -> HttpResponse:
             status=422,
         )  # fmt: skip
     return render(request, CATALOG, context)
+
+
+def _columns(request: HttpRequest, workflow: Workflow, found: Catalog) -> Columns:
+    """Return the columns that a person may ask for.
+
+    What the survey says may be hidden while people vote, so of open galaxies it is for scientists.
+    """
+    lists_open = sees_all_votes(request, workflow)
+    is_open_to_all = is_scientist(request) or not lists_open
+    return found.columns if is_open_to_all else found.columns.public
 
 
 def _frame(request: HttpRequest, workflow: Workflow) -> dict[str, Any]:
@@ -92,7 +103,7 @@ def _around(
     return {
         "edition": found.edition,
         "asked": asked,
-        "columns": found.columns.all,
+        "columns": _columns(request, workflow, found).all,
         "filters": [
             (words, asked.without(place)) for place, words in enumerate(asked.selection.words)
         ],
@@ -110,7 +121,7 @@ def _around(
 
 def _views() -> list[tuple[str, str]]:
     return [
-        ("pictures", _("Pictures")), (TABLE, _("Table")), (HISTOGRAM, _("Histogram")),
+        (PICTURES, _("Pictures")), (TABLE, _("Table")), (HISTOGRAM, _("Histogram")),
         (MAP, _("Sky map")),
     ]  # fmt: skip
 
@@ -150,7 +161,8 @@ def _shown(
         return context | {"histogram": histogram(column, values)}
     if asked.view == MAP:
         drawn = sky_map(found.array("ra")[matched], found.array("dec")[matched])
-        links = [(cell, asked.having("cone", cell.cone.text)) for cell in drawn.cells]
+        rest = asked.having(CONE, "")
+        links = [(cell, f"{rest}&{CONE}={cell.cone.text}") for cell in drawn.cells]
         return context | {"map": drawn, "cells": links}
     n = N_ROWS if asked.view == TABLE else N_PICTURES
     page = matching.page_of(found, matched, asked.order, after=asked.after, n=n)
@@ -203,7 +215,7 @@ def add_filter(request: HttpRequest, workflow: Workflow) -> HttpResponse:
     page = reverse("explore:catalog", args=[workflow.slug])
     if found is None:
         return redirect(page)
-    return redirect(f"{page}?{added(request.GET, found.columns)}")
+    return redirect(f"{page}?{added(request.GET, _columns(request, workflow, found))}")
 
 
 @require_POST

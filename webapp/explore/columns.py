@@ -1,8 +1,8 @@
 """The columns that pages know of a catalog: stored, computed from those, or derived."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from typing import Any, Self
 
 from numpy.typing import NDArray
@@ -51,6 +51,13 @@ class Columns:
         }
         every = (*catalog, *(one.column for one in derived))
         return cls(catalog, derived, tuple(stored), recipes, {one.name: one for one in every})
+
+    @cached_property
+    def public(self) -> "Columns":
+        """Those without what the survey says, which may be hidden from volunteers."""
+        catalog = tuple(one for one in self.catalog if one.group != "metadata")
+        by_name = {name: one for name, one in self.by_name.items() if one.group != "metadata"}
+        return replace(self, catalog=catalog, by_name=by_name)
 
     @property
     def all(self) -> tuple[Column, ...]:

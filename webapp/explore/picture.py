@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.files.storage import storages
 
-from inference.vision import renditions, stretch
+from inference.vision import stretch
 from webapp.subjects import media
 from webapp.subjects.models import Subject
 
@@ -56,6 +56,8 @@ def fits_url(subject: Subject) -> str:
 
 def recipe(subject: Subject) -> dict[str, Any]:
     """Return how the pictures were made of the original, in JSON's types."""
+    from inference.vision import renditions  # noqa: PLC0415 - what makes pictures loads slowly
+
     is_fits = subject.original_format == "fits"
     return {
         "format": 1,

@@ -39,16 +39,24 @@ class Head:
 
 
 @dataclass(frozen=True)
+class Cell:
+    """A value as it is written."""
+
+    text: str
+    is_number: bool
+
+
+@dataclass(frozen=True)
 class Row:
     """A galaxy and its cells."""
 
     subject: Subject
-    cells: list[str]
+    cells: list[Cell]
 
     @property
     def line(self) -> str:
         """The cells as the words under a picture."""
-        return ", ".join(cell for cell in self.cells if cell != NONE)
+        return ", ".join(cell.text for cell in self.cells if cell.text != NONE)
 
 
 def color(column: Column) -> str:
@@ -100,8 +108,8 @@ def _values(
     return values.texts[values.codes] if isinstance(values, Coded) else values
 
 
-def _cells(column: Column, values: Any) -> list[str]:
-    return [_cell(column, value) for value in values]
+def _cells(column: Column, values: Any) -> list[Cell]:
+    return [Cell(_cell(column, value), not column.kind.is_text) for value in values]
 
 
 def _cell(column: Column, value: Any) -> str:

@@ -24,7 +24,7 @@ from webapp.explore.stored import Packed, Values
 from webapp.exports.selection import Coded
 from webapp.workflows.models import TreeVersion
 
-MOST_BYTES = 400_000_000  # of arrays a process keeps
+MOST_BYTES = 200_000_000  # of arrays a process keeps
 _TEXT_BYTES = 80  # of a text and its place, about
 
 

@@ -15,6 +15,7 @@ from webapp.exports.selection import Cone
 N_ACROSS, N_UP = 36, 18  # cells: 10° of RA, and equal steps of sin Dec
 WIDTH_PX, HEIGHT_PX, EDGE_PX = 720, 360, 4
 MOST_POINTS = 1000
+_BASELINE_PX = 5  # from the middle of a figure to its foot
 _CURVE = 4  # pieces of a cell's upright edges
 _LEVELS = (0.25, 0.4, 0.6, 0.8, 1.0)  # of opacity: one cell is never invisible
 Floats = NDArray[np.float64]
@@ -26,21 +27,21 @@ class Cell:
 
     Attributes:
         outline: its path on the map; opacity: how full it is drawn.
+        ra, dec: from where to where it reaches, degrees.
         cone: a circle that holds it.
     """
 
     n: int
     outline: str
     opacity: float
-    ra_deg: tuple[float, float]
-    dec_deg: tuple[float, float]
+    ra: str
+    dec: str
     cone: Cone
 
     @property
     def words(self) -> str:
         """Where it is and how many it has."""
-        (low_ra, high_ra), (low, high) = self.ra_deg, self.dec_deg
-        return f"RA {low_ra:.0f}° to {high_ra:.0f}°, Dec {low:.1f}° to {high:.1f}°: {self.n:,}"
+        return f"RA {self.ra}°, Dec {self.dec}°: {self.n:,}"
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,11 @@ class SkyMap:
     def lines(self) -> list[str]:
         """The net of meridians and parallels as paths."""
         return _net()
+
+    @cached_property
+    def names(self) -> list[tuple[float, float, str]]:
+        """What the meridians and parallels are called, and where."""
+        return _names()
 
     @cached_property
     def outline(self) -> tuple[float, float, float, float]:
@@ -85,17 +91,14 @@ def sky_map(ra_deg: Floats, dec_deg: Floats) -> SkyMap:
 
 
 def _cell(place: int, n: int, most: int) -> Cell:
-    outline, ra_deg, dec_deg, cone = _shape(place)
+    outline, ra, dec, cone = _shape(place)
     share = math.log1p(n) / math.log1p(most)
     opacity = _LEVELS[min(len(_LEVELS) - 1, int(share * len(_LEVELS)))]
-    return Cell(n, outline, opacity, ra_deg, dec_deg, cone)
-
-
-Ends = tuple[float, float]
+    return Cell(n, outline, opacity, ra, dec, cone)
 
 
 @lru_cache(maxsize=N_ACROSS * N_UP)
-def _shape(place: int) -> tuple[str, Ends, Ends, Cone]:
+def _shape(place: int) -> tuple[str, str, str, Cone]:
     up, across = divmod(place, N_ACROSS)
     ra = (across * 360 / N_ACROSS, (across + 1) * 360 / N_ACROSS)
     low, high = (math.degrees(math.asin(2 * edge / N_UP - 1)) for edge in (up, up + 1))
@@ -105,7 +108,8 @@ def _shape(place: int) -> tuple[str, Ends, Ends, Cone]:
     middle = (sum(ra) / 2, (low + high) / 2)
     radius = max(_distance(middle, (corner, dec)) for corner in ra for dec in (low, high))
     cone = Cone(middle[0], round(middle[1], 2), math.ceil(radius * 10) / 10)
-    return _path(x, y, is_closed=True), ra, (low, high), cone
+    ends = f"{ra[0]:.0f} to {ra[1]:.0f}", f"{low:.1f} to {high:.1f}"
+    return _path(x, y, is_closed=True), *ends, cone
 
 
 def mollweide(ra_deg: Floats, dec_deg: Floats) -> tuple[Floats, Floats]:
@@ -153,3 +157,12 @@ def _net() -> list[str]:
     ends = np.array([0.0, 360.0])
     level = [_path(*mollweide(ends, np.full(2, float(dec)))) for dec in (-60, -30, 0, 30, 60)]
     return [*upright, *level]
+
+
+@lru_cache(maxsize=1)
+def _names() -> list[tuple[float, float, str]]:
+    meridians = [(float(ra), 0.0, f"{ra}°") for ra in (60, 120, 180, 240, 300)]
+    parallels = [(180.0, float(dec), f"{dec:+d}°") for dec in (-60, -30, 30, 60)]
+    places = [(*mollweide(np.array([ra]), np.array([dec])), words)
+              for ra, dec, words in (*meridians, *parallels)]  # fmt: skip
+    return [(float(x[0]), float(y[0]) + _BASELINE_PX, words) for x, y, words in places]

@@ -123,7 +123,7 @@ def known(row: Consensus, tree: Tree) -> Known:
             reached=float(reached[question.index]),
             lines=[line(answer) for answer in question.answers],
         )
-        for question in tree.questions
+        for question in in_order(tree, depths)
     ]
     return Known(questions, float(gain(both)[0]))
 
@@ -149,6 +149,21 @@ def depths_of(tree: Tree) -> list[int]:
                 found[following] = found[index] + 1
                 waiting.append(following)
     return [found.get(question.index, 0) for question in tree.questions]
+
+
+def in_order(tree: Tree, depths: Sequence[int]) -> list[Question]:
+    """Return the questions as branches: each before those that follow from it."""
+    order: list[Question] = []
+
+    def visit(index: int) -> None:
+        order.append(tree.questions[index])
+        for following in _following(tree.questions[index]):
+            is_new = tree.questions[following] not in order
+            if is_new and depths[following] == depths[index] + 1:
+                visit(following)
+
+    visit(0)
+    return order
 
 
 def _following(question: Question) -> Sequence[int]:

@@ -148,9 +148,9 @@ class OneOf:
     def mask(self, values: Any) -> Mask:
         """Return which values it keeps."""
         wanted = frozenset(self.texts)
-        if not isinstance(values, Coded) and values.dtype.kind == "M":  # only "" is asked for
-            is_none: Mask = np.isnat(values)
-            return np.asarray(is_none != self.is_negated, np.bool_)
+        if not isinstance(values, Coded) and values.dtype.kind == "M":  # "" is all that is asked
+            found: Mask = np.isnat(values) ^ self.is_negated
+            return found
         return _coded(values).where(lambda text: (text in wanted) != self.is_negated)
 
 

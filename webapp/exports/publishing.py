@@ -4,22 +4,23 @@ import json
 import math
 import shutil
 import uuid
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from django.db import transaction
 
 from inference.formats.atomic import file_sha256, write_text
 from webapp.common import work
 from webapp.exports import citation, readme, snapshot
-from webapp.exports.columns import Column
+from webapp.exports.columns import Column, dictionary_json, names_csv
 from webapp.exports.contents import Catalog, Rows, Votes, instant_of
 from webapp.exports.models import Release
 from webapp.exports.origin import header_of_release
-from webapp.exports.writers import FORMATS, Writer, names_csv, open_writer
+from webapp.exports.writers import FORMATS, Unwritable, Writer, open_writer
 from webapp.registry.models import ModelVersion
 from webapp.workflows.models import TreeVersion
 
@@ -98,6 +99,37 @@ def _models(moment: snapshot.Cursor, release: Release) -> list[ModelVersion]:
     return list(ModelVersion.objects.filter(pk__in=ids).order_by("sha256"))
 
 
+class Sink:
+    """A file of a release; one whose format cannot hold a value is left out, and says why."""
+
+    def __init__(self, writer: Writer) -> None:
+        self.writer, self.refusal = writer, ""
+
+    def __enter__(self) -> Self:
+        self.writer.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if not self.refusal:
+            self.writer.__exit__(kind, error, trace)
+
+    def write(self, rows: Rows) -> None:
+        """Add rows, or take the file away at the first one that it cannot hold."""
+        if self.refusal:
+            return
+        try:
+            self.writer.write(rows)
+        except Unwritable as refusal:
+            self.refusal = str(refusal)
+            with suppress(Unwritable):
+                self.writer.__exit__(type(refusal), refusal, refusal.__traceback__)
+
+
 @dataclass
 class _Maker:
     """Writes the files of a release into its folder."""
@@ -105,6 +137,7 @@ class _Maker:
     release: Release
     folder: Path
     at: datetime
+    left_out: dict[str, str] = field(default_factory=dict)  # formats, and why
 
     def write_catalog(self, catalog: Catalog) -> None:
         """Write the catalog in every format at once, and a sample of it."""
@@ -114,18 +147,21 @@ class _Maker:
             header_of_release(self.release, self.at, "catalog"), min(SAMPLE, n_rows),
         )  # fmt: skip
         with ExitStack() as stack:
-            writers = [
-                stack.enter_context(self._writer(key, "catalog", catalog.columns, n_rows))
+            sinks = {
+                FORMATS[key].name: stack.enter_context(
+                    Sink(self._writer(key, "catalog", catalog.columns, n_rows))
+                )
                 for key in FORMATS
-            ]
-            stack.enter_context(sample)
+            }
+            first = stack.enter_context(Sink(sample))
             for rows in catalog.parts():
-                for writer in writers:
-                    writer.write(rows)
+                for sink in sinks.values():
+                    sink.write(rows)
                 if n_done < SAMPLE:
-                    sample.write(_first(rows, SAMPLE - n_done))
+                    first.write(_first(rows, SAMPLE - n_done))
                 n_done += len(rows["source_id"])
                 self._report(n_done)
+        self.left_out = {name: sink.refusal for name, sink in sinks.items() if sink.refusal}
 
     def write_votes(self, votes: Votes) -> None:
         """Write the table of single votes."""
@@ -154,9 +190,9 @@ class _Maker:
     def write_words(self, columns: tuple[Column, ...]) -> None:
         """Write what people and programs read before they read the rows."""
         release, tree = self.release, self.release.workflow.tree.tree
-        self._put("columns.json", _as_json([column.to_json() for column in columns]))
+        self._put("columns.json", dictionary_json(columns))
         self._put("names.csv", names_csv(columns))
-        self._put("README.md", readme.text(release))
+        self._put("README.md", readme.text(release, self.left_out))
         self._put("LICENSE.txt", readme.license_text(release))
         self._put("CITATION.cff", citation.citation_file(release))
         self._put("citation.bib", citation.bibtex(release))

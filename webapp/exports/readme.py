@@ -1,6 +1,6 @@
 """What a release says of itself to people: README, license, a script for a first look."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.conf import settings
 
@@ -28,8 +28,8 @@ _README = """# {title}, release {number}
 | `first_look.py` | reads the catalog with astropy and pandas |
 | `SHA256SUMS` | `sha256sum -c SHA256SUMS` says whether your copy is whole |
 
-An unknown fraction is NaN, never 0. In CSV, texts that a spreadsheet might run begin with an
-apostrophe. Volunteers have pseudonyms, the same in all releases of this campaign.
+{left_out}An unknown fraction is NaN, never 0. In CSV, texts that a spreadsheet might run begin
+with an apostrophe. Volunteers have pseudonyms, the same in all releases of this campaign.
 
 To deposit it, for example at Zenodo, upload all files; `datacite.json` has the metadata.
 
@@ -43,8 +43,12 @@ To deposit it, for example at Zenodo, upload all files; `datacite.json` has the 
 """
 
 
-def text(release: Release) -> str:
-    """Return README.md."""
+def text(release: Release, left_out: Mapping[str, str]) -> str:
+    """Return README.md.
+
+    Args:
+        left_out: formats that cannot hold a value of this catalog, and which one.
+    """
     name, address = LICENSES[release.license]
     return _README.format(
         title=release.title,
@@ -56,6 +60,7 @@ def text(release: Release) -> str:
         citation=citation(release),
         license=name,
         license_url=address,
+        left_out="".join(f"There is no {key} file. {why}\n\n" for key, why in left_out.items()),
     )
 
 

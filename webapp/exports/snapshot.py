@@ -23,7 +23,7 @@ from webapp.exports.evidence import Evidence
 from webapp.workflows.models import Workflow
 
 CHUNK = 20_000  # galaxies held at once
-_HEADER = 19  # bytes before the first row
+_HEADER, _TRAILER = 19, 2  # bytes before the first row, and after the last
 _NEVER = np.iinfo(np.int64).min  # an instant that there is none of; NumPy's NaT
 Cursor = psycopg.Cursor[Any]
 Texts = list[tuple[Any, ...]]
@@ -190,7 +190,9 @@ class _Reader:
 
 
 def _parsed(content: bytes, layout: np.dtype[Any]) -> dict[str, Any]:
-    n_rows = (len(content) - _HEADER) // layout.itemsize
+    n_rows, rest = divmod(len(content) - _HEADER - _TRAILER, layout.itemsize)
+    if rest:
+        raise ValueError(f"{rest} bytes more than {n_rows} rows: a tally is not along its tree")
     found = np.frombuffer(content, layout, n_rows, _HEADER)
     plain = {name: _native(found[name]) for name in ("subject_id", "n_classifications", *_PLACE)}
     arrays = {name: _native(found[name]["of"]["value"]) for name in _ARRAYS}

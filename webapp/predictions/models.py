@@ -3,6 +3,7 @@
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from inference.formats.card import EMBEDDING_SIZE
 from webapp.common.fields import RealField
@@ -133,8 +134,8 @@ class Unusual(models.Model):
 class ListKind(models.TextChoices):
     """What a list of galaxies is about."""
 
-    UNUSUAL = "unusual", "unlike the others"
-    DISPUTED = "disputed", "people and model disagree"
+    UNUSUAL = "unusual", _("unlike the others")
+    DISPUTED = "disputed", _("people and model disagree")
 
 
 class Listed(models.Model):

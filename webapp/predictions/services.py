@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
 from webapp.accounts.models import User
 from webapp.common import work
@@ -151,7 +152,10 @@ def ask_for_map(*, model: ModelVersion, subject: Subject, answer: str, by: User)
     """
     names = {model.tree.tree.name(one) for one in model.tree.tree.answers}
     if answer not in names:
-        raise NoSuchAnswer(f"The model knows no answer {answer[:100]!r}. Choose one of the list.")
+        raise NoSuchAnswer(
+            _("The model knows no answer %(answer)s. Choose one of the list.")
+            % {"answer": f"{answer[:100]!r}"}
+        )
     known = HeatMap.objects.filter(model=model, subject=subject, answer=answer).first()
     if known is None:
         known = _asked(model, subject, answer, by)
@@ -164,7 +168,10 @@ def ask_for_map(*, model: ModelVersion, subject: Subject, answer: str, by: User)
 
 def _asked(model: ModelVersion, subject: Subject, answer: str, by: User) -> HeatMap:
     if HeatMap.objects.filter(status=WorkStatus.PENDING).count() >= MOST_MAPS:
-        raise TooManyWait(f"{MOST_MAPS} maps wait already. Ask for this one in a minute.")
+        raise TooManyWait(
+            _("%(most_maps)s maps wait already. Ask for this one in a minute.")
+            % {"most_maps": MOST_MAPS}
+        )
     key = {"model": model, "subject": subject, "answer": answer}
     HeatMap.objects.bulk_create([HeatMap(**key, requested_by=by)], ignore_conflicts=True)
     return HeatMap.objects.get(**key)

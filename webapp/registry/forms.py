@@ -23,8 +23,11 @@ class ModelFileForm(forms.Form):
         upload: UploadedFile[bytes] = self.cleaned_data["file"]
         if (upload.size or 0) > settings.MAX_MODEL_BYTES:
             raise forms.ValidationError(
-                f"The file has {upload.size:,} bytes, and at most {settings.MAX_MODEL_BYTES:,} "
-                f"are accepted: export a smaller network."
+                _(
+                    "The file has %(size)s bytes, and at most %(max_model_bytes)s are accepted: "
+                    "export a smaller network."
+                )
+                % {"size": f"{upload.size:,}", "max_model_bytes": f"{settings.MAX_MODEL_BYTES:,}"}
             )
         return upload
 

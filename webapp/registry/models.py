@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from webapp.workflows.models import TreeVersion, Workflow
 
@@ -24,17 +25,17 @@ LIMITS = {
 class Status(models.TextChoices):
     """Whether a network can be promoted. That it serves is no status: a campaign points to it."""
 
-    CANDIDATE = "candidate", "candidate"
-    ARCHIVED = "archived", "archived"
+    CANDIDATE = "candidate", _("candidate")
+    ARCHIVED = "archived", _("archived")
 
 
 class Source(models.TextChoices):
     """How a model file came in."""
 
-    FILE = "file", "a file on the server"
-    UPLOAD = "upload", "an upload"
-    RUN = "run", "a training run"
-    DEMO = "demo", "the software itself"
+    FILE = "file", _("a file on the server")
+    UPLOAD = "upload", _("an upload")
+    RUN = "run", _("a training run")
+    DEMO = "demo", _("the software itself")
 
 
 class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):

@@ -2,6 +2,7 @@
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from webapp.accounts.models import User
 from webapp.common import audit
@@ -50,7 +51,7 @@ def promote_model(
     """
     reason = why.strip()
     if not reason:
-        raise NoReason("Say in a few words why: it stands in the campaign's history.")
+        raise NoReason(gettext("Say in a few words why: it stands in the campaign's history."))
     locked = _lock_workflow(workflow)
     chosen = ModelVersion.objects.select_related("tree").select_for_update(
         of=("self",), no_key=True
@@ -72,8 +73,11 @@ def roll_back(*, workflow: Workflow, by: User | None, why: str = "") -> ActiveMo
     model = queries.model_before(workflow)
     if model is None:
         raise NothingBefore(
-            f"“{workflow.name}” had no other model before that could serve. Promote one from "
-            f"the list."
+            gettext(
+                "“%(workflow)s” had no other model before that could serve. Promote one from the "
+                "list."
+            )
+            % {"workflow": workflow.name}
         )
     return promote_model(workflow=workflow, model=model, why=why.strip() or ROLLED_BACK, by=by)
 
@@ -86,15 +90,24 @@ def _lock_workflow(workflow: Workflow) -> Workflow:
 def _check_promotable(model: ModelVersion, workflow: Workflow) -> None:
     if differences := queries.misfit(model, workflow):
         raise OtherTree(
-            f"{model} answers another tree than “{workflow.name}” asks ({differences}): promote a "
-            f"network that was trained for this tree."
+            gettext(
+                "%(model)s answers another tree than “%(workflow)s” asks (%(differences)s): "
+                "promote a network that was trained for this tree."
+            )
+            % {"model": model, "workflow": workflow.name, "differences": differences}
         )
     if model.is_archived:
-        raise IsArchived(f"{model} is archived. Bring it back first, if it shall serve.")
+        raise IsArchived(
+            gettext("%(model)s is archived. Bring it back first, if it shall serve.")
+            % {"model": model}
+        )
     if not files.is_whole(model.sha256):
         raise FileLost(
-            f"The file of {model} is missing or damaged: register the same file again, then "
-            f"promote it."
+            gettext(
+                "The file of %(model)s is missing or damaged: register the same file again, then "
+                "promote it."
+            )
+            % {"model": model}
         )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import DataError, connection, transaction
+from django.utils.translation import gettext as _
 
 from inference.formats.card import CONTRACT, Card
 from inference.vision import model_file
@@ -113,8 +114,15 @@ def register_model(
 def _check_size(content: bytes, name: str) -> None:
     if not content or len(content) > settings.MAX_MODEL_BYTES:
         raise ModelUnusable(
-            f"{name_of(name)} has {len(content):,} bytes, and 1 to {settings.MAX_MODEL_BYTES:,} "
-            f"are accepted: export a smaller network, or copy the file again."
+            _(
+                "%(name)s has %(count)s bytes, and 1 to %(max_model_bytes)s are accepted: export "
+                "a smaller network, or copy the file again."
+            )
+            % {
+                "name": name_of(name),
+                "count": f"{len(content):,}",
+                "max_model_bytes": f"{settings.MAX_MODEL_BYTES:,}",
+            }
         )
 
 
@@ -135,8 +143,10 @@ def _alone() -> Iterator[None]:
         cursor.execute(key.format("pg_try_advisory_lock"))
         if not cursor.fetchone()[0]:
             raise NotChecked(
-                "Another model file is being checked. Send yours again in a minute, or register "
-                "it on the server with manage.py register_model."
+                _(
+                    "Another model file is being checked. Send yours again in a minute, or "
+                    "register it on the server with manage.py register_model."
+                )
             )
         try:
             yield
@@ -153,9 +163,11 @@ def _added(checked: Checked, *, source: Source, by: User | None, is_new_file: bo
         if is_new_file:
             files.remove(checked.sha256)
         raise ModelUnusable(
-            f"The card of {checked.card.model_id} holds a text or a number that cannot be stored, "
-            f"such as the character NUL: write its lineage and metrics without it, and export it "
-            f"again."
+            _(
+                "The card of %(model_id)s holds a text or a number that cannot be stored, such as "
+                "the character NUL: write its lineage and metrics without it, and export it again."
+            )
+            % {"model_id": checked.card.model_id}
         ) from None
 
 
@@ -171,8 +183,11 @@ def _store(content: bytes, sha256: str) -> bool:
     except OSError as error:
         logger.error("The model file %s could not be written: %s", sha256[:12], error)  # noqa: TRY400
         raise NotStored(
-            f"The model file could not be written ({error.strerror}): free some space in the "
-            f"folder of the models, and register it again."
+            _(
+                "The model file could not be written (%(strerror)s): free some space in the "
+                "folder of the models, and register it again."
+            )
+            % {"strerror": error.strerror}
         ) from None
 
 
@@ -241,7 +256,10 @@ def archive_model(*, model: ModelVersion, by: User) -> ModelVersion:
     users = [pointer.workflow.name for pointer in locked.active_in.select_related("workflow")]
     if users:
         names = ", ".join(f"“{name}”" for name in users)
-        raise InUse(f"{locked} is active in {names}. Promote another network there first.")
+        raise InUse(
+            _("%(locked)s is active in %(names)s. Promote another network there first.")
+            % {"locked": locked, "names": names}
+        )
     return _move(locked, Status.ARCHIVED, "archive_model", by)
 
 
@@ -262,7 +280,8 @@ def _lock_model(model: ModelVersion, by: User) -> ModelVersion:
     own = set(Workflow.objects.owned_by(by).values_list("pk", flat=True))
     if locked.is_shared or not set(locked.workflows.values_list("pk", flat=True)) <= own:
         raise NotYours(
-            f"Other people's campaigns may use {locked} too. Ask an administrator to do this."
+            _("Other people's campaigns may use %(locked)s too. Ask an administrator to do this.")
+            % {"locked": locked}
         )
     return locked
 

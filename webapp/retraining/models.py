@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from webapp.common.models import BackgroundWork, WorkStatus
 from webapp.registry.models import ModelVersion
@@ -18,17 +19,17 @@ LEAST_NEW = 50  # classifications, so that the demo's first hour is enough
 class Phase(models.TextChoices):
     """What is being done for a run; training happens outside of the site."""
 
-    WRITE = "write", "writing the run directory"
-    TRAIN = "train", "training"
-    COLLECT = "collect", "checking and comparing"
+    WRITE = "write", _("writing the run directory")
+    TRAIN = "train", _("training")
+    COLLECT = "collect", _("checking and comparing")
 
 
 class Reason(models.TextChoices):
     """Why a run began."""
 
-    ASKED = "asked", "somebody pressed Retrain"
-    WEEKLY = "weekly", "a week has passed"
-    VOTES = "votes", "enough new classifications"
+    ASKED = "asked", _("somebody pressed Retrain")
+    WEEKLY = "weekly", _("a week has passed")
+    VOTES = "votes", _("enough new classifications")
 
 
 class TrainingRun(BackgroundWork):

@@ -1,7 +1,9 @@
 """Reading runs: which is open, what is new since the last one, and why another is refused."""
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db import connection
 from django.db.models import QuerySet
+from django.utils.translation import ngettext
 
 from inference.formats.split import TEST, TRAIN, VALIDATION
 from webapp.common.models import WorkStatus
@@ -63,17 +65,35 @@ def refusal(workflow: Workflow, plan: Plan) -> str:
     """Return in a sentence why no run can begin now, or "" if one can."""
     found = n_new(workflow, at_most=plan.least_new)
     if found < plan.least_new:
-        since = "since the last run" if last_done(workflow) else "so far"
-        were = "classification counts" if found == 1 else "classifications count"
-        return (
-            f"{found:,} {were} {since}, and {plan.least_new:,} are asked for: wait for "
-            f"{plan.least_new - found:,} more, or lower the number in the plan."
+        since_when = (
+            ngettext(
+                "%(found)s classification counts since the last run, and %(least)s are asked for: "
+                "wait for %(more)s more, or lower the number in the plan.",
+                "%(found)s classifications count since the last run, and %(least)s are asked for: "
+                "wait for %(more)s more, or lower the number in the plan.",
+                found,
+            )
+            if last_done(workflow)
+            else ngettext(
+                "%(found)s classification counts so far, and %(least)s are asked for: "
+                "wait for %(more)s more, or lower the number in the plan.",
+                "%(found)s classifications count so far, and %(least)s are asked for: "
+                "wait for %(more)s more, or lower the number in the plan.",
+                found,
+            )
         )
+        numbers = {
+            "found": found, "least": plan.least_new, "more": plan.least_new - found,
+        }  # fmt: skip
+        return since_when % {name: intcomma(number) for name, number in numbers.items()}
     answered = Consensus.objects.filter(workflow=workflow, n_classifications__gt=0)
     n_answered = answered[:LEAST_SUBJECTS].count()
     if n_answered < LEAST_SUBJECTS:
-        return (
-            f"{n_answered:,} galaxies have an answer, and a network needs {LEAST_SUBJECTS} to "
-            f"learn from and to be judged by: wait for more."
-        )
+        return ngettext(
+            "%(answered)s galaxy has an answer, and a network needs %(least)s to learn from and "
+            "to be judged by: wait for more.",
+            "%(answered)s galaxies have an answer, and a network needs %(least)s to learn from "
+            "and to be judged by: wait for more.",
+            n_answered,
+        ) % {"answered": intcomma(n_answered), "least": LEAST_SUBJECTS}
     return ""

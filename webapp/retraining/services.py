@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from webapp.accounts.models import User
 from webapp.common import audit, work
@@ -52,8 +53,10 @@ def start_run(*, workflow: Workflow, by: User | None, reason: Reason = Reason.AS
         raise TooFew(refusal)
     if not locked.is_tallied:
         raise NotTallied(
-            "The tree was changed and the votes are being counted along it. Press Retrain again "
-            "in a minute."
+            _(
+                "The tree was changed and the votes are being counted along it. Press Retrain "
+                "again in a minute."
+            )
         )
     return _start(locked, plan, by, reason)
 
@@ -91,7 +94,7 @@ def cancel_run(*, run: TrainingRun, by: User | None) -> None:
         HasEnded: it has ended.
     """
     if not work.request_cancel(run):
-        raise HasEnded("The run has ended: there is nothing to stop.")
+        raise HasEnded(_("The run has ended: there is nothing to stop."))
     _log(by, "cancel_run", run, new={"run": run.folder})
     transaction.on_commit(lambda: _signal(run), robust=True)
     wake("retraining")
@@ -130,11 +133,17 @@ def change_plan(*, workflow: Workflow, by: User, **values: Any) -> Plan:
 def _check_plan(values: dict[str, Any]) -> None:
     least, after = values["least_new"], values["after_new"]
     if not 0 <= least <= MOST_NEW:
-        raise PlanUnusable(f"{least:,} is no number of classifications: write 0 to {MOST_NEW:,}.")
+        raise PlanUnusable(
+            _("%(least)s is no number of classifications: write 0 to %(most_new)s.")
+            % {"least": f"{least:,}", "most_new": f"{MOST_NEW:,}"}
+        )
     if after is not None and not max(1, least) <= after <= MOST_NEW:
         raise PlanUnusable(
-            f"A run after {after:,} new classifications would be refused, as at least {least:,} "
-            f"are asked for: write {max(1, least):,} or more."
+            _(
+                "A run after %(after)s new classifications would be refused, as at least "
+                "%(least)s are asked for: write %(least_2)s or more."
+            )
+            % {"after": f"{after:,}", "least": f"{least:,}", "least_2": f"{max(1, least):,}"}
         )
     configs.read(values["config_name"])
 

@@ -11,8 +11,11 @@ from django.utils.translation import gettext_lazy as _
 class SetForm(forms.Form):
     """A new set."""
 
-    name = forms.CharField(max_length=120, help_text=_("Such as the survey and the field."))
+    name = forms.CharField(
+        label=_("Name"), max_length=120, help_text=_("Such as the survey and the field.")
+    )
     credit = forms.CharField(
+        label=_("Credit"),
         max_length=2000,
         required=False,
         widget=forms.Textarea(attrs={"rows": 3}),
@@ -59,17 +62,20 @@ class UploadForm(forms.Form):
 def _checked(upload: Any, *, is_zip: bool) -> "UploadedFile[bytes]":
     if upload.size > settings.MAX_UPLOAD_BYTES:
         raise forms.ValidationError(
-            f"The file has {upload.size:,} bytes, and at most {settings.MAX_UPLOAD_BYTES:,} are "
-            f"accepted: split it, or use manage.py ingest_subjects on the server."
+            _(
+                "The file has %(size)s bytes, and at most %(max_upload_bytes)s are accepted: "
+                "split it, or use manage.py ingest_subjects on the server."
+            )
+            % {"size": f"{upload.size:,}", "max_upload_bytes": f"{settings.MAX_UPLOAD_BYTES:,}"}
         )
     start = upload.read(4)
     upload.seek(0)
     if is_zip and start not in (b"PK\3\4", b"PK\5\6"):
         raise forms.ValidationError(
-            "This is no ZIP file by its content: put the pictures into one."
+            _("This is no ZIP file by its content: put the pictures into one.")
         )
     if not is_zip and start[:2] == b"PK":
         raise forms.ValidationError(
-            "This is a ZIP file or spreadsheet by its content: save the table as CSV in UTF-8."
+            _("This is a ZIP file or spreadsheet by its content: save the table as CSV in UTF-8.")
         )
     return upload  # type: ignore[no-any-return]

@@ -1,6 +1,7 @@
 """Linking sets of galaxies to campaigns; workers admit and withdraw the galaxies."""
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from webapp.accounts.models import User
 from webapp.common import audit
@@ -64,5 +65,6 @@ def _refuse_finished(workflow: Workflow) -> None:
     rows = Workflow.objects.select_for_update(no_key=True)
     if rows.get(pk=workflow.pk).status == Status.FINISHED:
         raise CampaignFinished(
-            f"“{workflow.name}” is finished, so its sets change no more. Duplicate it to go on."
+            _("“%(workflow)s” is finished, so its sets change no more. Duplicate it to go on.")
+            % {"workflow": workflow.name}
         )

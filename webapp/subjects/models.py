@@ -1,18 +1,22 @@
 """Galaxies and how they come in."""
 
+import math
+from collections.abc import Sequence
 from typing import Any, Self
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.templatetags.static import static
+from django.utils.translation import gettext_lazy as _
 
 from webapp.accounts.models import User
 from webapp.common.models import BackgroundWork, WorkStatus
 from webapp.subjects import media
+from webapp.subjects.cones import Cone
 from webapp.workflows.models import Workflow
 
 
@@ -78,6 +82,54 @@ class SetLink(models.Model):
         return f"{self.subject_set} in {self.workflow}"
 
 
+class SubjectQuerySet(models.QuerySet["Subject"]):
+    """Filters on galaxies."""
+
+    def within(self, cone: Cone) -> Self:
+        """Keep those in a circle on the sky."""
+        return self.filter(InCone(cone))
+
+
+class InCone(models.Expression):
+    """Whether a galaxy is in a circle: by ranges of cells, which an index has, and by the angle.
+
+    One expression: as many conditions of Django's own would cost more than the search.
+    """
+
+    conditional = True
+
+    def __init__(self, cone: Cone) -> None:
+        super().__init__(output_field=models.BooleanField())
+        self.cone = cone
+        self.columns: list[Any] = [F("healpix"), F("ra_deg"), F("dec_deg")]
+
+    def get_source_expressions(self) -> list[Any]:
+        """Return the columns that it is made of."""
+        return self.columns
+
+    def set_source_expressions(self, exprs: Sequence[Any]) -> None:
+        """Take the columns as the query names them."""
+        self.columns = list(exprs)
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:  # noqa: ARG002
+        """Return the condition with its values."""
+        cell, ra, dec = (compiler.compile(column)[0] for column in self.columns)
+        if self.cone.radius_deg >= 180:
+            return f"{cell} IS NOT NULL", ()
+        ranges = self.cone.ranges()
+        near = " OR ".join([f"{cell} >= %s AND {cell} < %s"] * len(ranges))
+        across = f"sin(radians({dec} - %s) / 2) ^ 2"
+        along = f"%s * cos(radians({dec})) * sin(radians({ra} - %s) / 2) ^ 2"
+        of_angle = [
+            self.cone.dec_deg,
+            math.cos(math.radians(self.cone.dec_deg)),
+            self.cone.ra_deg,
+            math.sin(math.radians(self.cone.radius_deg) / 2) ** 2,
+        ]
+        edges = [edge for one in ranges for edge in one]
+        return f"(({near}) AND {across} + {along} <= %s)", (*edges, *of_angle)
+
+
 class Subject(models.Model):
     """A galaxy: one picture of it, and what its survey says. Originals are never changed."""
 
@@ -109,6 +161,8 @@ class Subject(models.Model):
         default=dict, blank=True, help_text="Columns as they came; # hidden, ! hidden while voting."
     )
     created_at = models.DateTimeField(db_default=Now())
+
+    objects = SubjectQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -159,16 +213,16 @@ def _no_picture() -> str:
 class SourceKind(models.TextChoices):
     """What an ingest reads."""
 
-    FOLDER = "folder", "folder of pictures"
-    ZIP = "zip", "ZIP file of pictures"
-    MANIFEST = "manifest", "CSV manifest with its pictures"
+    FOLDER = "folder", _("folder of pictures")
+    ZIP = "zip", _("ZIP file of pictures")
+    MANIFEST = "manifest", _("CSV manifest with its pictures")
 
 
 class Phase(models.TextChoices):
     """What an ingest is doing: first every row is looked at, then good ones are stored."""
 
-    CHECK = "check", "checking"
-    STORE = "store", "storing"
+    CHECK = "check", _("checking")
+    STORE = "store", _("storing")
 
 
 class IngestBatch(BackgroundWork):

@@ -7,6 +7,7 @@ from pathlib import Path
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
 
 from webapp.accounts.models import User
 from webapp.common import work
@@ -120,13 +121,19 @@ def import_checked(*, batch: IngestBatch, keeps_good_rows: bool, actor: User | N
     batch = _locked(batch)
     if not batch.is_checked:
         raise IngestRefused(
-            f"{batch.source_name} is {batch.get_status_display()}, and only a finished check can "
-            f"be imported: reload the page."
+            _(
+                "%(source_name)s is %(get_status_display)s, and only a finished check can be "
+                "imported: reload the page."
+            )
+            % {"source_name": batch.source_name, "get_status_display": batch.get_status_display()}
         )
     if batch.n_bad and not keeps_good_rows:
         raise IngestRefused(
-            f"{batch.source_name} has {batch.n_bad:,} bad rows: correct them and check again, or "
-            f"import only the good ones."
+            _(
+                "%(source_name)s has %(n_bad)s bad rows: correct them and check again, or import "
+                "only the good ones."
+            )
+            % {"source_name": batch.source_name, "n_bad": f"{batch.n_bad:,}"}
         )
     _check_present(batch)
     batch.is_dry_run, batch.keeps_good_rows = False, keeps_good_rows
@@ -143,8 +150,11 @@ def _check_present(batch: IngestBatch) -> None:
     for path in filter(None, (batch.source, batch.picture_folder)):
         if not Path(path).exists():
             raise IngestRefused(
-                f"The files of {batch.source_name} are no longer there (uploads are kept "
-                f"{uploads.KEPT.days} days): upload them again."
+                _(
+                    "The files of %(source_name)s are no longer there (uploads are kept %(days)s "
+                    "days): upload them again."
+                )
+                % {"source_name": batch.source_name, "days": uploads.KEPT.days}
             )
 
 
@@ -156,7 +166,10 @@ def cancel_batch(*, batch: IngestBatch, actor: User | None) -> None:
         IngestRefused: it has ended already.
     """
     if not work.request_cancel(batch):
-        raise IngestRefused(f"{batch.source_name} has ended already: reload the page.")
+        raise IngestRefused(
+            _("%(source_name)s has ended already: reload the page.")
+            % {"source_name": batch.source_name}
+        )
     _note(batch, actor, "cancel", {})
 
 
@@ -170,8 +183,11 @@ def retry_batch(*, batch: IngestBatch, actor: User | None) -> None:
     _check_present(batch)
     if not work.retry(batch):
         raise IngestRefused(
-            f"{batch.source_name} neither failed nor was cancelled, so there is nothing to try "
-            f"again: reload the page."
+            _(
+                "%(source_name)s neither failed nor was cancelled, so there is nothing to try "
+                "again: reload the page."
+            )
+            % {"source_name": batch.source_name}
         )
     _note(batch, actor, "retry", {})
     wake("ingest")

@@ -5,6 +5,8 @@ from itertools import pairwise
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from inference.errors import shown
 from webapp.accounts.models import User
@@ -29,31 +31,41 @@ def parse(steps: Any) -> list[list[float]]:
         GoldRateUnusable: one sentence with the value and the remedy.
     """
     if not isinstance(steps, list) or len(steps) > MOST_STEPS:
-        raise GoldRateUnusable(f"{shown(steps)} is no list of at most {MOST_STEPS} steps.")
+        raise GoldRateUnusable(
+            _("%(steps)s is no list of at most %(most_steps)s steps.")
+            % {"steps": shown(steps), "most_steps": MOST_STEPS}
+        )
     for step in steps:
         _check(step)
     if steps and steps[0][0] != 0:
         raise GoldRateUnusable(
-            f"The first step begins at {steps[0][0]} answers. Let it begin at 0."
+            _("The first step begins at %(steps)s answers. Let it begin at 0.")
+            % {"steps": steps[0][0]}
         )
     for earlier, later in pairwise(steps):
         if later[0] <= earlier[0]:
             raise GoldRateUnusable(
-                f"The step at {later[0]} comes after that at {earlier[0]}. Let the answers grow."
+                _("The step at %(later)s comes after that at %(earlier)s. Let the answers grow.")
+                % {"later": later[0], "earlier": earlier[0]}
             )
     return [[int(answered), float(share)] for answered, share in steps]
 
 
 def _check(step: Any) -> None:
     if not isinstance(step, list | tuple) or len(step) != 2:
-        raise GoldRateUnusable(f"{shown(step)} is no step. Write [answers so far, share].")
+        raise GoldRateUnusable(
+            _("%(step)s is no step. Write [answers so far, share].") % {"step": shown(step)}
+        )
     answered, share = step
     if type(answered) is not int or not 0 <= answered <= MOST_ANSWERED:
         raise GoldRateUnusable(
-            f"{shown(answered)} is no number of answers. Write 0 to {MOST_ANSWERED:,}."
+            _("%(answered)s is no number of answers. Write 0 to %(most_answered)s.")
+            % {"answered": shown(answered), "most_answered": f"{MOST_ANSWERED:,}"}
         )
     if type(share) not in (int, float) or not 0 <= share <= 1:
-        raise GoldRateUnusable(f"{shown(share)} is no share. Write 0 to 1, such as 0.05.")
+        raise GoldRateUnusable(
+            _("%(share)s is no share. Write 0 to 1, such as 0.05.") % {"share": shown(share)}
+        )
 
 
 def rate(steps: Sequence[Sequence[float]], n_answered: int) -> float:
@@ -70,7 +82,7 @@ def change_gold_rate(*, workflow: Workflow, steps: Any, by: User) -> Workflow:
         WrongStatus: the campaign is finished.
     """
     parsed = parse(steps)
-    locked = services.lock_unfinished(workflow, "Its gold rate")
+    locked = services.lock_unfinished(workflow, gettext_noop("Its gold rate"))
     if parsed != locked.gold_rate:
         audit.write_entry(
             actor=by, action="change_gold_rate", target="workflow", target_id=locked.pk,

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from inference.errors import shown
 from webapp.accounts.models import User
@@ -30,7 +32,9 @@ def parse(shares: Any) -> dict[str, float]:
         MixtureUnusable: one sentence with the value and the remedy.
     """
     if not isinstance(shares, Mapping):
-        raise MixtureUnusable(f"{shown(shares)} is no mixture. Give each stream its share.")
+        raise MixtureUnusable(
+            _("%(shares)s is no mixture. Give each stream its share.") % {"shares": shown(shares)}
+        )
     for stream, share in shares.items():
         _check(stream, share)
     _check_whole(shares)
@@ -40,26 +44,40 @@ def parse(shares: Any) -> dict[str, float]:
 def _check(stream: Any, share: Any) -> None:
     if stream not in STREAMS:
         raise MixtureUnusable(
-            f"{shown(stream)} is no stream of the mixture. Use {', '.join(STREAMS)}; gold has a "
-            f"page of its own."
+            _(
+                "%(stream)s is no stream of the mixture. Use %(streams)s; gold has a page of its "
+                "own."
+            )
+            % {"stream": shown(stream), "streams": ", ".join(STREAMS)}
         )
     if type(share) not in (int, float) or not 0 <= share <= 1:
-        raise MixtureUnusable(f"{shown(share)} is no share of “{stream}”. Write 0 to 1.")
+        raise MixtureUnusable(
+            _("%(share)s is no share of “%(stream)s”. Write 0 to 1.")
+            % {"share": shown(share), "stream": stream}
+        )
 
 
 def _check_whole(shares: Mapping[str, float]) -> None:
     total = sum(shares.values())
     if abs(total - 1) > _EXACT:
-        raise MixtureUnusable(f"The shares sum to {total:.4g}. Make them sum to 1.")
+        raise MixtureUnusable(
+            _("The shares sum to %(total)s. Make them sum to 1.") % {"total": f"{total:.4g}"}
+        )
     if shares.get(RANDOM, 0) < LEAST_RANDOM - _EXACT:
         raise MixtureUnusable(
-            f"The share at random is {shares.get(RANDOM, 0):g}. Keep at least {LEAST_RANDOM:g}, "
-            f"so that what the other streams save can be measured."
+            _(
+                "The share at random is %(random)s. Keep at least %(least_random)s, so that what "
+                "the other streams save can be measured."
+            )
+            % {"random": f"{shares.get(RANDOM, 0):g}", "least_random": f"{LEAST_RANDOM:g}"}
         )
     if shares.get(UNUSUAL, 0) > MOST_UNUSUAL + _EXACT:
         raise MixtureUnusable(
-            f"The share of unusual galaxies is {shares[UNUSUAL]:g}. Use at most {MOST_UNUSUAL:g}: "
-            f"the very strangest teach little."
+            _(
+                "The share of unusual galaxies is %(unusual)s. Use at most %(most_unusual)s: the "
+                "very strangest teach little."
+            )
+            % {"unusual": f"{shares[UNUSUAL]:g}", "most_unusual": f"{MOST_UNUSUAL:g}"}
         )
 
 
@@ -72,7 +90,7 @@ def change_mixture(*, workflow: Workflow, shares: Any, by: User) -> Workflow:
         WrongStatus: the campaign is finished.
     """
     parsed = parse(shares)
-    locked = services.lock_unfinished(workflow, "Its mixture")
+    locked = services.lock_unfinished(workflow, gettext_noop("Its mixture"))
     if parsed != locked.shares:
         audit.write_entry(
             actor=by, action="change_mixture", target="workflow", target_id=locked.pk,

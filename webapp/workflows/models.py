@@ -8,6 +8,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from inference.belief.retirement import Rule
 from inference.formats.tree import Tree
@@ -62,10 +63,10 @@ _known: dict[int, TreeVersion] = {}
 class Status(models.TextChoices):
     """Where a campaign stands."""
 
-    DRAFT = "draft", "draft"
-    LIVE = "live", "live"
-    PAUSED = "paused", "paused"
-    FINISHED = "finished", "finished"
+    DRAFT = "draft", _("draft")
+    LIVE = "live", _("live")
+    PAUSED = "paused", _("paused")
+    FINISHED = "finished", _("finished")
 
 
 class WorkflowQuerySet(models.QuerySet["Workflow"]):

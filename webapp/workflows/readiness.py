@@ -3,6 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
 from inference.belief.retirement import Rule
 from inference.errors import RuleRefused
 from webapp.workflows.models import Workflow
@@ -26,24 +30,26 @@ def of_rule(workflow: Workflow) -> Line:
     try:
         rule = Rule.parse(workflow.rule, workflow.tree.tree)
     except RuleRefused as error:
-        return Line(is_passed=False, words="The rule cannot be followed.", remedy=str(error))
-    return Line(is_passed=True, words=f"A galaxy retires after {rule.votes:,} classifications.")
+        return Line(is_passed=False, words=_("The rule cannot be followed."), remedy=str(error))
+    words = ngettext(
+        "A galaxy retires after %(votes)s classification.",
+        "A galaxy retires after %(votes)s classifications.",
+        rule.votes,
+    )
+    return Line(is_passed=True, words=words % {"votes": intcomma(rule.votes)})
 
 
 def of_text(workflow: Workflow) -> Line:
     """Say whether volunteers are told what the campaign is about."""
-    missing = [name for name in ("summary", "text") if not getattr(workflow, name).strip()]
-    if missing:
+    has_summary, has_text = workflow.summary.strip(), workflow.text.strip()
+    if not has_summary or not has_text:
+        missing = _("The text for volunteers is empty.")
+        if not has_summary:
+            missing = _("The summary for volunteers is empty.")
+            if not has_text:
+                missing = _("The summary and the text for volunteers are empty.")
         return Line(
-            is_passed=False,
-            words=f"The {' and the '.join(missing)} for volunteers {_is(len(missing))} empty.",
-            remedy="Write a few words on the Texts page.",
+            is_passed=False, words=missing, remedy=_("Write a few words on the Texts page.")
         )
-    return Line(
-        is_passed=True,
-        words=f"Volunteers are told what it is about, in {len(workflow.text.split()):,} words.",
-    )
-
-
-def _is(count: int) -> str:
-    return "is" if count == 1 else "are"
+    words = _("Volunteers are told what it is about, in %(words)s words.")
+    return Line(is_passed=True, words=words % {"words": intcomma(len(workflow.text.split()))})

@@ -6,6 +6,8 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from inference.belief.certainty import ALL
 from inference.belief.retirement import Rule
@@ -122,8 +124,11 @@ def duplicate_workflow(*, workflow: Workflow, by: User) -> Workflow:
 def _create(fields: dict[str, Any], *, owner: User | None, action: str, **said: str) -> Workflow:
     if owner and not owner.may_own_workflows:
         raise NoSuchScientist(
-            f"{owner.username} is no scientist, so may not own campaigns. "
-            f"An administrator can change the role."
+            _(
+                "%(username)s is no scientist, so may not own campaigns. An administrator can "
+                "change the role."
+            )
+            % {"username": owner.username}
         )
     workflow = Workflow.objects.create(slug=_free_slug(fields["name"]), **fields)
     if owner:
@@ -174,7 +179,7 @@ def change_rule(*, workflow: Workflow, rule: Mapping[str, Any], by: User) -> Wor
         RuleUnusable: the rule cannot be followed; the sentence says why.
         WrongStatus: the campaign is finished.
     """
-    locked = lock_unfinished(workflow, "Its rule")
+    locked = lock_unfinished(workflow, gettext_noop("Its rule"))
     try:
         parsed = Rule.parse(rule, locked.tree.tree).to_json()
     except RuleRefused as error:
@@ -208,7 +213,7 @@ def change_tree(
         NeedsConfirmation: the structure changes, and that was not confirmed.
         WrongStatus: the campaign is finished.
     """
-    locked = lock_unfinished(workflow, "Its tree")
+    locked = lock_unfinished(workflow, gettext_noop("Its tree"))
     was = locked.tree
     if was.pk == tree.pk:
         return locked
@@ -274,10 +279,13 @@ def launch_workflow(
         WrongStatus: the campaign is no draft.
     """
     if found := failing(lines):
-        raise NotReady(f"Not launched: {found[0].words} {found[0].remedy}")
+        raise NotReady(
+            _("Not launched: %(words)s %(remedy)s")
+            % {"words": found[0].words, "remedy": found[0].remedy}
+        )
     with transaction.atomic():
         locked = _lock(workflow)
-        _require(locked, "launched", Status.DRAFT)
+        _require(locked, gettext_noop("launched"), Status.DRAFT)
         _save(locked, status=Status.LIVE, launched_at=timezone.now())
         _log(
             locked, by, "launch", old={"status": Status.DRAFT},
@@ -309,7 +317,7 @@ def _move(
     workflow: Workflow, by: User, action: str, to: Status, *allowed: Status, **fields: Any
 ) -> Workflow:
     locked = _lock(workflow)
-    _require(locked, to.label if to != Status.LIVE else "resumed", *allowed)
+    _require(locked, to.label if to != Status.LIVE else gettext_noop("resumed"), *allowed)
     old = locked.status
     _save(locked, status=to, **fields)
     _log(locked, by, action, old={"status": old}, new={"status": to})
@@ -328,8 +336,11 @@ def add_owner(*, workflow: Workflow, username: str, by: User) -> User:
     user = User.objects.filter(username__iexact=username, is_active=True).first()
     if user is None or not user.may_own_workflows:
         raise NoSuchScientist(
-            f"No scientist here is called “{username}”. Check the spelling, "
-            f"or ask an administrator to give the account that role."
+            _(
+                "No scientist here is called “%(username)s”. Check the spelling, or ask an "
+                "administrator to give the account that role."
+            )
+            % {"username": username}
         )
     if not locked.owners.filter(pk=user.pk).exists():
         locked.owners.add(user)
@@ -349,7 +360,10 @@ def remove_owner(*, workflow: Workflow, owner: User, by: User) -> None:
     if owner not in owners:
         return
     if len(owners) == 1:
-        raise LastOwner(f"{owner.username} is the only owner. Add another one first.")
+        raise LastOwner(
+            _("%(username)s is the only owner. Add another one first.")
+            % {"username": owner.username}
+        )
     locked.owners.remove(owner)
     _log(locked, by, "remove_owner", old=owner.username, new=None)
 
@@ -380,15 +394,19 @@ def _save(locked: Workflow, **fields: Any) -> None:
 def _require(locked: Workflow, what: str, *allowed: Status) -> None:
     if locked.status not in allowed:
         raise WrongStatus(
-            f"“{locked.name}” is {Status(locked.status).label}, so it cannot be {what}. "
-            f"Reload the page to see what can be done."
+            _(
+                "“%(locked)s” is %(label)s, so it cannot be %(what)s. Reload the page to see what "
+                "can be done."
+            )
+            % {"locked": locked.name, "label": Status(locked.status).label, "what": _(what)}
         )
 
 
 def _refuse_finished(locked: Workflow, what: str) -> None:
     if locked.status == Status.FINISHED:
         raise WrongStatus(
-            f"“{locked.name}” is finished. {what} changes no more: duplicate it to go on."
+            _("“%(locked)s” is finished. %(what)s changes no more: duplicate it to go on.")
+            % {"locked": locked.name, "what": _(what)}
         )
 
 

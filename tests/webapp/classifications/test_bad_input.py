@@ -461,7 +461,8 @@ def test_whatever_an_address_says_is_answered(browser, workflow, headers, query)
 # Every address of this app: is it somebody's own, and a page or a part? UX-H1, I22.
 KINDS = {
     "home": "page", "my_galaxies": "page", "campaign": "page", "classify": "way",
-    "galaxy": "page", "question": "part", "submit": "post",
+    "galaxy": "page", "question": "part", "submit": "post", "my_galaxy": "page",
+    "my_statistics": "page", "my_data": "file", "certificate": "way", "favorite": "post",
 }  # fmt: skip
 
 
@@ -474,7 +475,8 @@ def walk(client: Client, workflow: Workflow) -> dict[str, str]:
     return {
         "home": "/", "my_galaxies": "/my/", "campaign": f"/c/{workflow.slug}/",
         "classify": f"/c/{workflow.slug}/classify/", "galaxy": place,
-        "question": f"{place}question/",
+        "question": f"{place}question/", "my_statistics": "/my/statistics/",
+        "certificate": "/my/certificate/",
     }  # fmt: skip
 
 

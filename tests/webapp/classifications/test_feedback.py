@@ -89,6 +89,7 @@ def masked(html: str) -> str:
     html = re.sub(r"(.)([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", mask, html)
     html = re.sub(r'(name="csrfmiddlewaretoken" value=")([^"]*)', mask, html)
     html = re.sub(r'(x-csrftoken": ")([^"]*)', mask, html)
+    html = re.sub(r"(/favorites/)\d+", r"\1", html)
     # The numbers of two galaxies may have another length, as 9 and 10 have.
     return re.sub(r'(name="shown" value=")[^"]*', r"\1", html)
 

@@ -1,10 +1,13 @@
 """Filters: what they keep, how they are written, and what is said of what is none."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from django.http import QueryDict
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from tests.webapp.exports.evidence import DECALS, random_evidence
 from webapp.exports.columns import Kind, catalog_columns, computed
@@ -97,7 +100,7 @@ def separation_deg(ra, dec, other_ra, other_dec):
 @given(positions, positions, st.floats(1e-6, 180))
 def test_a_cone_keeps_what_is_near_across_the_poles_and_the_meridian(center, other, radius):
     distance = separation_deg(*center, *other)
-    found = Cone(*center, radius).mask(np.array([other[0]]), np.array([other[1]]))[0]
+    found = Cone(center[0], center[1], radius).mask(np.array([other[0]]), np.array([other[1]]))[0]
     if abs(distance - radius) > 1e-6:
         assert found == (distance < radius)
 
@@ -179,7 +182,7 @@ def test_instants_are_kept_to_the_end_of_the_day_that_is_written(evidence):
 def test_three_state_columns_and_no_value_of_integers():
     found = Selection.parse("agree_bar=..1&n_classifications=0..", COLUMNS)
     least = np.iinfo(np.int32).min
-    table = {
+    table: dict[str, NDArray[Any] | Coded] = {
         "agree_bar": np.array([1, 0, -1], np.int16),
         "n_classifications": np.array([1, least, 0], np.int32),
     }

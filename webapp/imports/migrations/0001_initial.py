@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0001_initial'),
-        ("classifications", "0008_imported"),
+        ("classifications", "0009_imported"),
         ('subjects', '0003_admission_goes_on'),
         ('workflows', '0005_who_sees_votes'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),

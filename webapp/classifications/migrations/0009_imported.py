@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('classifications', '0007_shown_by_a_model'),
+        ('classifications', '0008_favorites'),
     ]
 
     operations = [

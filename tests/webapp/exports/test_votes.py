@@ -1,0 +1,178 @@
+"""The table of single votes holds every answer, and gives the catalog's numbers back."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from inference.formats.tree import Tree, load_built_in
+from tests import make
+from webapp.accounts.models import Role, Volunteer
+from webapp.classifications.models import Classification, Standing
+from webapp.exports import services, snapshot, votes
+from webapp.exports.columns import catalog_columns, check, computed, vote_columns
+from webapp.exports.pseudonyms import person_of, pseudonym
+from webapp.exports.tasks import run_exports
+from webapp.exports.writers import FORMATS
+
+pytestmark = pytest.mark.django_db
+
+
+def table_of(workflow, **options) -> pd.DataFrame:
+    with snapshot.one_moment() as moment:
+        parts = list(votes.rows_at(moment, workflow, **options))
+        n_rows = votes.count_at(moment, workflow)
+    for part in parts:
+        check(part, vote_columns())
+    found = pd.concat([pd.DataFrame(part) for part in parts], ignore_index=True)
+    assert len(found) == n_rows
+    assert list(found) == [column.name for column in vote_columns()]
+    return found
+
+
+@pytest.fixture
+def answered():
+    """A campaign of the whole tree of Galaxy Zoo 2, with answers of many kinds."""
+    tree = load_built_in("galaxy-zoo-2")
+    workflow = make.workflow(n_subjects=5, tree=tree)
+    paths = list(tree.paths())
+    for number, galaxy in enumerate(workflow.subject_sets.get().subjects.order_by("pk")):
+        for person in range(number):
+            path = paths[(97 * number + 31 * person) % len(paths)]
+            make.classification(make.visitor(), workflow, galaxy, path=list(path))
+    return workflow
+
+
+def test_the_catalogs_numbers_come_out_of_it(answered):
+    found = table_of(answered)
+    counted = found[found.counted == 1]
+    (part,) = snapshot.evidence(answered)
+    columns = {column.name: column for column in catalog_columns(answered.tree.tree)}
+    table = computed(part, list(columns.values()))
+    tree = answered.tree.tree
+    for name, column in columns.items():
+        if column.family not in ("votes", "n_votes", "frac", "n_classifications"):
+            continue
+        rows = counted
+        if column.question is not None:
+            rows = rows[rows.question == tree.questions[column.question].key]
+        people = rows.groupby("source_id").classification.nunique()
+        asked = people.reindex(part.subject_id, fill_value=0).to_numpy()
+        if column.answer is None:
+            assert table[name].tolist() == asked.tolist(), name
+            continue
+        rows = rows[rows.answer == tree.answers[column.answer].key]
+        given = rows.groupby("source_id").size().reindex(part.subject_id, fill_value=0).to_numpy()
+        expected = given
+        if column.family == "frac":
+            expected = np.divide(given, asked, out=np.full(len(given), np.nan), where=asked > 0)
+        assert np.array_equal(table[name], expected, equal_nan=True), name
+
+
+def test_a_weight_is_the_one_that_counted(answered):
+    one = Standing.objects.first()
+    Standing.objects.filter(pk=one.pk).update(weight=0.25)
+    found = table_of(answered)
+    mine = found[found.classification == str(one.classification.uuid)]
+    assert set(mine.weight) == {0.25}
+
+
+@pytest.mark.parametrize("state", ["late", "test", "excluded", "undone", "cleared"])
+def test_what_does_not_count_is_there_with_its_reason(answered, state):
+    one = Standing.objects.first()
+    Standing.objects.filter(pk=one.pk).update(state=state)
+    found = table_of(answered)
+    mine = found[found.classification == str(one.classification.uuid)]
+    assert set(mine.reason) == {state}
+    assert set(mine.counted) == {0}
+    assert set(found[found.counted == 1].reason) == {""}
+
+
+def test_a_second_answer_of_the_same_person_is_a_repeat():
+    workflow = make.workflow(n_subjects=1)
+    galaxy = workflow.subject_sets.get().subjects.get()
+    identity = make.visitor()
+    make.classification(identity, workflow, galaxy)
+    make.classification(identity, workflow, galaxy)
+    found = table_of(workflow)
+    assert sorted(found.reason) == ["", "repeat"]
+    assert len(set(found.volunteer)) == 1
+
+
+def test_who_chose_nothing_of_several_is_there_too():
+    document = json.loads(load_built_in("galaxy-zoo-decals").to_json())
+    for question in document["questions"]:
+        if question["kind"] == "multiple":
+            question["required"] = False
+    tree = Tree.parse(document)
+    multiple = next(question for question in tree.questions if not question.is_single)
+    some = next(path for path in tree.paths() if multiple.index in tree.asked(path))
+    path = [answer for answer in some if answer not in multiple.span]
+    workflow = make.workflow(n_subjects=1, tree=tree)
+    galaxy = workflow.subject_sets.get().subjects.get()
+    make.classification(make.visitor(), workflow, galaxy, path=path)
+    found = table_of(workflow)
+    assert found[found.question == multiple.key].answer.tolist() == [""]
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 100])
+def test_chunks_are_all_of_it_in_order(answered, chunk):
+    assert table_of(answered, chunk=chunk).equals(table_of(answered))
+
+
+def test_an_empty_campaign_has_no_rows():
+    workflow = make.workflow(n_subjects=1)
+    with snapshot.one_moment() as moment:
+        assert list(votes.rows_at(moment, workflow)) == []
+        assert votes.count_at(moment, workflow) == 0
+
+
+# Pseudonyms.
+
+
+def test_one_person_has_one_name_in_a_campaign_and_another_in_the_next(settings):
+    person = person_of(7, "whatever")
+    assert person == person_of(7, "another browser")
+    names = {pseudonym(person, 1), pseudonym(person, 2), pseudonym(person_of(None, "x"), 1)}
+    assert len(names) == 3
+    assert all(re.fullmatch(r"v[0-9a-f]{20}", name) for name in names)
+    before = pseudonym(person, 1)
+    settings.PSEUDONYM_KEY = "another key"
+    assert pseudonym(person, 1) != before
+
+
+def test_a_claimed_browser_is_the_same_person():
+    workflow = make.workflow(n_subjects=2)
+    galaxies = list(workflow.subject_sets.get().subjects.all())
+    alice = make.user("alice")
+    make.classification(make.visitor(alice), workflow, galaxies[0])
+    anonymous = make.visitor()
+    make.classification(anonymous, workflow, galaxies[1])
+    assert len(set(table_of(workflow).volunteer)) == 2
+    Volunteer.objects.filter(uuid=anonymous.holder).update(user=alice)
+    assert len(set(table_of(workflow).volunteer)) == 1
+
+
+@pytest.mark.parametrize("format_", sorted(FORMATS))
+def test_no_file_says_who_somebody_is(format_, settings, tmp_path):
+    settings.EXPORTS_ROOT = tmp_path
+    scientist = make.user("vera", Role.SCIENTIST)
+    alice = make.user("alice-of-the-stars")
+    workflow = make.workflow(n_subjects=1)
+    galaxy = workflow.subject_sets.get().subjects.get()
+    make.classification(make.visitor(alice), workflow, galaxy)
+    anonymous = make.visitor()
+    make.classification(anonymous, workflow, galaxy)
+    volunteers = [str(row.volunteer.uuid) for row in Classification.objects.all()]
+    for table in ("votes", "catalog"):
+        export = services.request_export(
+            workflow=workflow, asked_by=scientist, format=format_, table=table
+        )
+        run_exports()
+        export.refresh_from_db()
+        assert export.status == "done", export.error
+        content = export.path.read_bytes()
+        for secret in (alice.username, alice.email, scientist.username, *volunteers):
+            assert secret.encode() not in content

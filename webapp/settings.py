@@ -212,6 +212,7 @@ WAKES = {
     "maps": ["webapp.predictions.tasks.draw_maps"],
     "retraining": ["webapp.retraining.tasks.work_on_runs"],
     "exports": ["webapp.exports.tasks.run_exports"],
+    "imports": ["webapp.imports.tasks.run_imports"],
     "edition": ["webapp.explore.tasks.refresh_editions"],
 }
 # A queue and a process of its own: a network takes every core or the GPU, and one is loaded a

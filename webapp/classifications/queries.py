@@ -94,7 +94,8 @@ _SEARCH = f"""
 # Nothing new is left: any galaxy of the campaign, whose answer will not count.
 _ANY = """
     SELECT subject_id, NULL FROM consensus_consensus
-    WHERE workflow_id = %(workflow)s AND retired_reason <> 'withdrawn' AND subject_id >= (
+    WHERE workflow_id = %(workflow)s AND retired_reason NOT IN ('withdrawn', 'unseen')
+      AND subject_id >= (
         SELECT min(subject_id) + floor(%(from)s * (max(subject_id) - min(subject_id) + 1))::bigint
         FROM consensus_consensus WHERE workflow_id = %(workflow)s)
     ORDER BY subject_id LIMIT 1

@@ -3,6 +3,8 @@
 As everywhere, a transaction locks tallies in the order of their subjects, queues after them.
 """
 
+from collections.abc import Sequence
+
 from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
@@ -11,6 +13,7 @@ from webapp.common.wake import wake
 from webapp.consensus import evidence, services
 from webapp.consensus.models import Consensus, Queue, RetiredReason
 from webapp.subjects.models import SetLink
+from webapp.workflows.models import Workflow
 
 ADMIT_CHUNK = 5000  # new rows that one statement adds; nobody waits for them
 
@@ -38,45 +41,71 @@ def admit_next_chunk() -> bool:
     return True
 
 
-# A chunk of ids first: whatever the set's size, what has been admitted is not looked at again.
-_ADMIT = """
-    WITH chunk AS (
-        SELECT id FROM subjects_subject
-        WHERE subject_set_id = %(set)s AND id > %(after)s
-        ORDER BY id LIMIT %(limit)s
-    ), added AS (
+# A chunk of ids first: whatever the set's size, what has been admitted is not looked at again. A
+# galaxy without a picture, of which another project has votes, is never shown.
+_ADD = """
+    added AS (
         INSERT INTO consensus_consensus (
             workflow_id, subject_id, tree_id, votes, asked, weighted, weighted_asked,
-            n_classifications, is_gold, retired_reason, retired_words)
+            n_classifications, is_gold, retired_at, retired_reason, retired_words)
         SELECT %(workflow)s, id, %(tree)s, array_fill(0, ARRAY[%(k)s]),
                array_fill(0, ARRAY[%(q)s]), array_fill(0::real, ARRAY[%(k)s]),
-               array_fill(0::real, ARRAY[%(q)s]), 0, false, '', ''
+               array_fill(0::real, ARRAY[%(q)s]), 0, false,
+               CASE WHEN display_sha256 = '' THEN now() END,
+               CASE WHEN display_sha256 = '' THEN 'unseen' ELSE '' END,
+               CASE WHEN display_sha256 = '' THEN %(unseen)s ELSE '' END
         FROM chunk
         ON CONFLICT (workflow_id, subject_id) DO NOTHING
-        RETURNING subject_id
+        RETURNING subject_id, retired_at
     ), queued AS (
         INSERT INTO consensus_queue (subject_id, workflow_id, stream, sort_key)
-        SELECT subject_id, %(workflow)s, 'random', random() FROM added
-        UNION ALL SELECT subject_id, %(workflow)s, 'gain', %(gain)s FROM added
+        SELECT subject_id, %(workflow)s, 'random', random() FROM added WHERE retired_at IS NULL
+        UNION ALL
+        SELECT subject_id, %(workflow)s, 'gain', %(gain)s FROM added WHERE retired_at IS NULL
         ON CONFLICT (subject_id, workflow_id, stream) DO NOTHING
     )
     SELECT count(*), max(id) FROM chunk
 """
+_ADMIT = f"""
+    WITH chunk AS (
+        SELECT id, display_sha256 FROM subjects_subject
+        WHERE subject_set_id = %(set)s AND id > %(after)s
+        ORDER BY id LIMIT %(limit)s
+    ), {_ADD}
+"""  # noqa: S608 - constants
+_ADMIT_THESE = f"""
+    WITH chunk AS (
+        SELECT id, display_sha256 FROM subjects_subject WHERE id = ANY(%(subjects)s)
+    ), {_ADD}
+"""  # noqa: S608 - constants
+
+
+def _values(workflow: Workflow) -> dict[str, str | int | float | list[int]]:
+    tree = workflow.tree
+    return {
+        "workflow": workflow.pk,
+        "tree": tree.pk,
+        "k": tree.n_answers,
+        "q": tree.n_questions,
+        "gain": evidence.first_gain(tree.tree),
+        "unseen": str(RetiredReason.UNSEEN.label),
+    }
+
+
+def admit_these(workflow: Workflow, subject_ids: Sequence[int]) -> None:
+    """Give these galaxies of linked sets their tallies now, since votes for them are here."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ADMIT_THESE, _values(workflow) | {"subjects": list(subject_ids)})
 
 
 def _admit(link: SetLink) -> int:
-    tree = link.workflow.tree
     with connection.cursor() as cursor:
         cursor.execute(
             _ADMIT,
-            {
-                "workflow": link.workflow_id,
-                "tree": tree.pk,
-                "k": tree.n_answers,
-                "q": tree.n_questions,
+            _values(link.workflow)
+            | {
                 "set": link.subject_set_id,
                 "after": link.admitted_subject_id,
-                "gain": evidence.first_gain(tree.tree),
                 "limit": ADMIT_CHUNK,
             },
         )

@@ -26,7 +26,8 @@ _MEASURE = """
                              ELSE n_classifications END) FILTER (WHERE counts), 0),
            coalesce(sum(CASE WHEN retired_at IS NULL THEN %(needed)s
                              ELSE n_classifications END) FILTER (WHERE counts), 0),
-           count(*), count(*) FILTER (WHERE prior_model_id = %(model)s)
+           count(*) FILTER (WHERE retired_reason <> 'unseen'),
+           count(*) FILTER (WHERE prior_model_id = %(model)s)
     FROM (SELECT *, NOT is_gold AS counts FROM consensus_consensus
           WHERE workflow_id = %(workflow)s AND retired_reason <> 'withdrawn') known
 """

@@ -21,6 +21,7 @@ class Stream(models.TextChoices):
     IGNORANCE = "ignorance", _("the network knows least")
     UNUSUAL = "unusual", _("it looks like few others")
     GOLD = "gold", _("experts have answered it")
+    IMPORTED = "imported", _("it was shown elsewhere")
 
 
 # What a network says of a galaxy is its key there; without a prediction it does not wait in them.
@@ -34,6 +35,11 @@ class RetiredReason(models.TextChoices):
     CERTAIN = "certain", _("sure enough")
     ARTIFACT = "artifact", _("enough votes for a bad image")
     WITHDRAWN = "withdrawn", _("its set left the campaign")
+    UNSEEN = "unseen", _("there is no picture of it here")
+
+
+# These the rule has not retired, so it opens none of them again.
+NOT_JUDGED = (RetiredReason.WITHDRAWN, RetiredReason.UNSEEN)
 
 
 class Consensus(models.Model):

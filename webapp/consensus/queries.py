@@ -40,7 +40,7 @@ def counts(workflow: Workflow) -> Counts:
 _SAMPLE = """
     SELECT * FROM subjects_subject WHERE id IN (
         SELECT subject_id FROM consensus_consensus
-        WHERE workflow_id = %s AND retired_reason <> 'withdrawn'
+        WHERE workflow_id = %s AND retired_reason NOT IN ('withdrawn', 'unseen')
         ORDER BY random() LIMIT %s)
 """
 

@@ -19,6 +19,7 @@ from inference.formats.tree import Tree
 from webapp.common.errors import NotFound
 from webapp.consensus import evidence, tally
 from webapp.consensus.models import (
+    NOT_JUDGED,
     RANKED_BY_NETWORK,
     Consensus,
     Flag,
@@ -189,7 +190,7 @@ def _judge(row: Consensus, verdict: Verdict, why: str) -> Judged:
     if verdict.retired and row.retired_at is None:
         _retire(row, verdict, by=None)
         return Judged(n_retired=1)
-    if not verdict.retired and row.retired_at and row.retired_reason != RetiredReason.WITHDRAWN:
+    if not verdict.retired and row.retired_at and row.retired_reason not in NOT_JUDGED:
         words = f"{why or 'judged anew'}; before: {row.retired_words}"
         _reopen(row)
         Retirement.objects.create(
@@ -296,7 +297,10 @@ def readmit(workflow: Workflow, rows: Sequence[Consensus]) -> None:
     workflow = present(workflow)
     for row in rows:
         _reopen(row)
-    _wait_again([row.subject_id for row in rows], workflow.pk)
+        if not row.subject.display_sha256:
+            row.retired_at, row.retired_reason = timezone.now(), RetiredReason.UNSEEN
+            row.retired_words = str(RetiredReason.UNSEEN.label)
+    _wait_again([row.subject_id for row in rows if not row.retired_at], workflow.pk)
     put_tallies(workflow=workflow, tallies=[row for row in rows if row.tree_id == workflow.tree_id])
     for row in rows:
         if row.tree_id != workflow.tree_id:  # judged when it follows the tree

@@ -83,7 +83,7 @@ sure = galaxies[galaxies["{column}"] > 0.8]
 print(f"{{len(sure)}} of {{len(galaxies)}} galaxies are {key} with p > 0.8.")
 
 table = Table.read("catalog.fits")
-print(table["ra"].unit, table["ra"].description)
+print(f"Positions are in {{table['ra'].unit}}.")
 assert len(table) == len(galaxies)
 shown = ["source_id", "ra", "dec", "{column}", "{low}", "{high}"]
 print(sure[shown].head(10).to_string(index=False))

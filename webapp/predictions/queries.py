@@ -25,7 +25,7 @@ RECENT_S = 60  # a rate that is older says nothing of now
 _PART = """
     (SELECT subject_id FROM consensus_consensus
      WHERE workflow_id = %(workflow)s AND tree_id = %(tree)s AND prior_model_id {seen}
-       AND retired_at {retired} AND retired_reason <> 'withdrawn'
+       AND retired_at {retired} AND retired_reason NOT IN ('withdrawn', 'unseen')
        AND subject_id <> ALL(%(except)s::bigint[])
      LIMIT %(limit)s)
 """

@@ -72,6 +72,7 @@ _ANSWERED = """
     JOIN subjects_subject subject ON subject.id = consensus.subject_id
     JOIN subjects_subjectset subject_set ON subject_set.id = subject.subject_set_id
     WHERE consensus.workflow_id = %s AND consensus.tree_id = %s AND consensus.n_classifications > 0
+      AND subject.stamp_sha256 <> ''
     ORDER BY subject.id
 """
 

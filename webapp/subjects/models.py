@@ -10,6 +10,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
 from webapp.accounts.models import User
@@ -192,12 +193,21 @@ class Subject(models.Model):
     @property
     def display_url(self) -> str:
         """Where the picture that volunteers look at is served."""
-        return media.url("display", self.display_sha256)
+        return media.url("display", self.display_sha256) if self.display_sha256 else _no_picture()
 
     @property
     def thumbnail_url(self) -> str:
         """Where the small picture is served."""
-        return media.url("thumbnail", self.thumbnail_sha256)
+        return (
+            media.url("thumbnail", self.thumbnail_sha256)
+            if self.thumbnail_sha256
+            else _no_picture()
+        )
+
+
+def _no_picture() -> str:
+    """Return what is shown of a galaxy that came in without a picture."""
+    return static("img/no-picture.svg")
 
 
 class SourceKind(models.TextChoices):

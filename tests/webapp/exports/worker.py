@@ -12,17 +12,17 @@ import django
 def main() -> None:
     """Make files until somebody kills this process."""
     django.setup()
-    from webapp.exports import contents, tasks  # noqa: PLC0415 - Django is set up by now
-    from webapp.exports.snapshot import evidence_at  # noqa: PLC0415
+    from webapp.exports import snapshot, tasks  # noqa: PLC0415 - Django is set up by now
 
     chunk, pause_s = int(sys.argv[1]), float(sys.argv[2])
+    evidence_at = snapshot.evidence_at
 
     def slowly(moment, workflow):
         for part in evidence_at(moment, workflow, chunk=chunk):
             yield part
             time.sleep(pause_s)
 
-    contents.snapshot.evidence_at = slowly  # type: ignore[assignment]
+    vars(snapshot)["evidence_at"] = slowly
     print("ready", flush=True)
     while True:
         tasks.run_exports()

@@ -1,0 +1,80 @@
+"""Subjects of another project as galaxies without pictures: they have votes and are not shown."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import F
+
+from webapp.common.wake import wake
+from webapp.imports.tables import Row, RowRefused, json_cell, storable
+from webapp.subjects import sky
+from webapp.subjects.models import Subject, SubjectSet
+from webapp.subjects.rows import RowRefused as PositionRefused
+
+NEEDS = ("subject_id", "metadata")
+SIZE_PX = 424  # of the sign that stands where a picture would
+_RA, _DEC = ("ra", "ra_deg", "!ra", "#ra"), ("dec", "dec_deg", "!dec", "#dec")
+
+
+def of_row(subject_set_id: int, row: Row) -> Subject:
+    """Return the galaxy of a row of a subject export, not yet saved.
+
+    Raises:
+        RowRefused: it has no id, or its metadata or position cannot be read.
+    """
+    metadata = json_cell(row, "metadata", dict)
+    return made(subject_set_id, row["subject_id"], metadata, json_cell(row, "locations", dict))
+
+
+def made(
+    subject_set_id: int, name: str, metadata: Mapping[str, Any], locations: Mapping[str, Any]
+) -> Subject:
+    """Return a galaxy that has no picture here.
+
+    Raises:
+        RowRefused: it has no id, or no position that can be.
+    """
+    if not name.isdigit() or len(name) > 20:
+        raise RowRefused(f"The subject's id is {name or 'empty'}, and it is a number there.")
+    position = _position(metadata)
+    return Subject(
+        subject_set_id=subject_set_id,
+        survey_id=name,
+        ra_deg=position[0] if position else None,
+        dec_deg=position[1] if position else None,
+        healpix=sky.healpix(*position) if position else None,
+        original_name=str(next(iter(locations.values()), ""))[:255],
+        original_sha256="",
+        original_format="",
+        display_sha256="",
+        thumbnail_sha256="",
+        stamp_sha256="",
+        width_px=SIZE_PX,
+        height_px=SIZE_PX,
+        metadata=storable(dict(metadata)),
+    )
+
+
+def _position(metadata: Mapping[str, Any]) -> tuple[float, float] | None:
+    lower = {str(key).lower(): value for key, value in metadata.items()}
+    ra, dec = (
+        next((str(lower[name]) for name in names if lower.get(name) not in (None, "")), "")
+        for names in (_RA, _DEC)
+    )
+    try:
+        return sky.position(ra, dec)
+    except PositionRefused as error:
+        raise RowRefused(str(error)) from None
+
+
+def store(subject_set_id: int, subjects: Mapping[str, Subject]) -> set[str]:
+    """Store galaxies that the set has not, in the caller's transaction; return which were new.
+
+    The set's row is locked first, so that what is read then is what there is.
+    """
+    SubjectSet.objects.filter(pk=subject_set_id).update(version=F("version") + 1)
+    there = Subject.objects.filter(subject_set_id=subject_set_id, survey_id__in=subjects)
+    fresh = set(subjects) - set(there.values_list("survey_id", flat=True))
+    Subject.objects.bulk_create([subjects[name] for name in sorted(fresh)])
+    wake("admission")
+    return fresh

@@ -203,7 +203,7 @@ def test_names_say_what_to_do_and_never_what_the_picture_is(windows):
     assert re.fullmatch(r"The galaxy to classify(, field \d+ arcseconds)?", picture or "")
     tree = main.aria_snapshot()
     buttons = re.findall(r"- '?(button.*)", tree)
-    assert len(buttons) == 5  # two answers, Back, Done, one in the trail
+    assert len(buttons) == 6  # two answers, Back, Done, one in the trail, Favorite
     assert all(re.match(r'button "\w', line) for line in buttons), tree
     assert "list" in tree
     assert 'heading "Could this be a disk viewed edge-on?" [level=1]' in tree

@@ -182,7 +182,7 @@ def test_a_visitor_who_wants_a_favorite_comes_back_to_the_same_galaxy(windows):
     place, picture = ada.page.url, ada.picture
     ada.page.get_by_role("button", name="Favorite").click()
     expect(ada.page).to_have_url(re.compile("/accounts/login/"))
-    assert ada.page.locator("input[name=next]").input_value() in place
+    assert ada.page.locator("#main input[name=next]").input_value() in place
     ada.page.goto(place)
     assert ada.picture == picture
     expect(ada.trail).to_have_count(1)

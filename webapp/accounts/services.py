@@ -48,7 +48,7 @@ def own_volunteers(identity: Identity) -> list[Volunteer]:
 _MAKE = """
     INSERT INTO accounts_volunteer (uuid, user_id, is_browser, is_simulated)
     VALUES (%s, %s, %s, false) ON CONFLICT DO NOTHING
-    RETURNING id, uuid, user_id, is_browser, claimed_at
+    RETURNING id, uuid, user_id, is_browser, claimed_at, true AS is_new
 """
 
 

@@ -21,6 +21,7 @@ from django.db.models.functions import Coalesce, Greatest, Least, TruncDay, Trun
 
 from inference.formats.tree import Tree
 from webapp.accounts.identity import Identity
+from webapp.accounts.models import User
 from webapp.classifications.favorites import with_favorites
 from webapp.classifications.models import Classification, Standing
 from webapp.classifications.queries import own_ids
@@ -134,9 +135,17 @@ def span(identity: Identity) -> tuple[datetime, datetime] | None:
     return (first.received_at, last.received_at) if first and last else None
 
 
-# Bounded: the newest rows of each of the person's volunteers, up to the first long silence.
+# One statement, for every vote asks it. Bounded: the newest rows of each of the person's
+# volunteers, up to the first long silence.
 _SITTING = """
-    SELECT count(*) FROM (
+    SELECT count(*) FILTER (WHERE ended = 0),
+           EXISTS (SELECT FROM classifications_favorite
+                   WHERE user_id = %(user)s AND subject_id = %(subject)s),
+           NOT EXISTS (
+               SELECT FROM classifications_classification other
+               WHERE other.volunteer_id <> ALL(%(own)s) AND other.subject_id = (
+                   SELECT subject_id FROM classifications_classification WHERE id = %(given)s))
+    FROM (
         SELECT sum((silence > %(gap)s * interval '1 second')::int) OVER (ORDER BY id DESC) AS ended
         FROM (
             SELECT id, coalesce(lag(received_at) OVER (ORDER BY id DESC), now()) - received_at
@@ -147,23 +156,43 @@ _SITTING = """
                 ORDER BY id DESC LIMIT %(most)s
             ) newest
         ) answers
-    ) sitting WHERE ended = 0
+    ) sitting
 """
 
 
-def sitting(own: list[int]) -> int:
-    """Return how many galaxies a person has classified since their last long silence."""
+@dataclass(frozen=True)
+class Sitting:
+    """A person's time here since their last long silence.
+
+    Attributes:
+        n_saved: galaxies they have classified.
+        is_favorite: whether the galaxy that is shown is one of their favorites.
+        was_first: whether nobody else has ever classified the one they have just answered.
+    """
+
+    n_saved: int
+    is_favorite: bool
+    was_first: bool
+
+
+def sitting(
+    own: list[int], *, user: User | None, subject_id: int, given: int | None = None
+) -> Sitting:
+    """Return how a person's sitting stands, in one statement.
+
+    Args:
+        subject_id: the galaxy that is shown.
+        given: the classification that was just stored.
+    """
+    values = {
+        "own": own, "gap": SITTING_GAP_S, "most": SITTING_MOST, "given": given,
+        "user": user.pk if user else None, "subject": subject_id,
+    }  # fmt: skip
     with connection.cursor() as cursor:
-        cursor.execute(_SITTING, {"own": own, "gap": SITTING_GAP_S, "most": SITTING_MOST})
-        row = cursor.fetchone()
-    return int(row[0]) if row else 0
-
-
-def is_first_to_look(*, classification_id: int, own: list[int]) -> bool:
-    """Say whether nobody but this person has ever classified the galaxy, in any campaign."""
-    subject = Classification.objects.filter(pk=classification_id).values("subject")[:1]
-    others = Classification.objects.filter(subject=subject).exclude(volunteer__in=own)
-    return not others.exists()
+        cursor.execute(_SITTING, values)
+        rows: list[tuple[int, bool, bool]] = cursor.fetchall()
+    n_saved, is_favorite, nobody_else = rows[0]
+    return Sitting(n_saved, is_favorite, nobody_else and given is not None)
 
 
 COLUMNS = (

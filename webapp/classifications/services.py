@@ -63,6 +63,7 @@ class Recorded:
     workflow: Workflow
     own: tuple[int, ...]  # ids of this person's rows
     is_gold: bool = False  # experts have answered the galaxy
+    is_first: bool = False  # this person had never answered before
 
 
 def record_classification(
@@ -159,7 +160,8 @@ def _recorded(
     row: Classification, tally: Consensus, own: Sequence[Volunteer], state: State
 ) -> Recorded:
     ids = tuple(volunteer.pk for volunteer in own)
-    return Recorded(row.pk, row.uuid, state, row.workflow, ids, tally.is_gold)
+    is_first = getattr(own[0], "is_new", False)
+    return Recorded(row.pk, row.uuid, state, row.workflow, ids, tally.is_gold, is_first)
 
 
 def _state(row: Classification, tally: Consensus) -> State:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from webapp.accounts.identity import Identity
-from webapp.classifications import favorites, history
+from webapp.classifications import history
 from webapp.classifications.models import Handout, Standing
 from webapp.classifications.queries import own_ids
 from webapp.classifications.services import Recorded
@@ -28,18 +28,15 @@ class Session:
 
 def session_of(identity: Identity, handout: Handout, recorded: Recorded | None = None) -> Session:
     """Return a person's sitting as it stands, after an answer or on a page of its own."""
+    if recorded and recorded.is_first:  # nothing has to be looked up: the dearest vote stays cheap
+        return Session(1, is_favorite=False)
     own = list(recorded.own) if recorded else own_ids(identity)
-    return Session(
-        history.sitting(own),
-        favorites.is_favorite(user=identity.user, subject_id=handout.subject_id),
-        _fact(recorded, own) if recorded else "",
+    found = history.sitting(
+        own,
+        user=identity.user,
+        subject_id=handout.subject_id,
+        given=recorded.classification_id if recorded else None,
     )
-
-
-def _fact(recorded: Recorded, own: list[int]) -> str:
-    """Return a fact that is true of the answer just stored, the rarest first."""
-    if recorded.state != Standing.State.COUNTED:
-        return ""
-    if history.is_first_to_look(classification_id=recorded.classification_id, own=own):
-        return _("You are the first person here to look at that galaxy closely.")
-    return ""
+    is_told = recorded and recorded.state == Standing.State.COUNTED and found.was_first
+    fact = _("You are the first person here to look at that galaxy closely.") if is_told else ""
+    return Session(found.n_saved, found.is_favorite, fact)

@@ -105,6 +105,7 @@ def _context(request: HttpRequest, release: Release) -> dict[str, object]:
         "is_owner": queries.owns(release.workflow, request.user),
         "seconds_left": seconds_left(release),
         "citation": citation.citation(release),
+        "place": citation.place_of(release),
         "bibtex": citation.bibtex(release),
         "license": citation.LICENSES[release.license],
     }

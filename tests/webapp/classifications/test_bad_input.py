@@ -489,7 +489,9 @@ def test_a_page_is_a_page_both_ways_and_a_part_is_no_page(browser, workflow, met
             assert (plain.status_code, part.status_code) == (200, 200), name
             assert (b"<html" in plain.content) == (b"<html" in part.content) == is_get, name
         elif KINDS[name] == "way":
-            assert (plain.status_code, part.status_code) == (302, 302), name
+            # htmx leaves its page for the sign-in page, so that no part becomes a form.
+            expected = (302, 204) if name == "certificate" else (302, 302)
+            assert (plain.status_code, part.status_code) == expected, name
         else:
             assert (plain.status_code, part.status_code) == (302, 200), name
             assert b"<html" not in part.content, name

@@ -213,12 +213,13 @@ def test_a_visitor_signs_in_and_comes_back_to_the_galaxy_with_the_answers(client
 def test_the_first_to_look_is_thanked_for_it_and_only_they(client):
     workflow = make.workflow(n_subjects=1)
     ada, ben = (Identity(None, uuid.uuid4()) for _ in range(2))
-    first = answered_by(ada, workflow)
-    assert history.is_first_to_look(classification_id=first.classification_id, own=list(first.own))
-    second = answered_by(ben, workflow)
-    assert not history.is_first_to_look(
-        classification_id=second.classification_id, own=list(second.own)
-    )
+    subject = workflow.subject_sets.get().subjects.get()
+    for who, is_first in ((ada, True), (ben, False)):
+        given = answered_by(who, workflow)
+        found = history.sitting(
+            list(given.own), user=None, subject_id=subject.pk, given=given.classification_id
+        )
+        assert found.was_first is is_first
 
 
 def test_a_sitting_ends_with_a_long_silence(ada):
@@ -227,5 +228,6 @@ def test_a_sitting_ends_with_a_long_silence(ada):
     for days in range(3):
         done_by(ada, workflow, days=days)
     recorded = [answered_by(identity, workflow) for _ in range(2)]
-    assert history.sitting(list(recorded[-1].own)) == 2
-    assert history.sitting([]) == 0
+    found = history.sitting(list(recorded[-1].own), user=ada, subject_id=1)
+    assert (found.n_saved, found.is_favorite, found.was_first) == (2, False, False)
+    assert history.sitting([], user=None, subject_id=1).n_saved == 0

@@ -7,6 +7,7 @@ chosen.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from functools import lru_cache
 
 from inference.errors import shown
@@ -126,13 +127,17 @@ def store(batch: ImportBatch, rows: Sequence[Counted]) -> int:
 
 def _put(batch: ImportBatch, workflow: Workflow, subject_id: int, row: Counted) -> bool:
     """Store a row's counts in the place of what this table said before; False if it is the same."""
-    values = {
+    values: dict[str, Any] = {
         "tree_id": _workflow(batch).tree_id,
         "votes": row.votes,
         "asked": row.asked,
         "n_people": row.n_people,
     }
-    key = {"workflow": workflow, "subject_id": subject_id, "source": batch.source_name[:100]}
+    key: dict[str, Any] = {
+        "workflow": workflow,
+        "subject_id": subject_id,
+        "source": batch.source_name[:100],
+    }
     if ImportedTally.objects.filter(**key, **values).exists():
         return False
     ImportedTally.objects.update_or_create(**key, defaults=values)

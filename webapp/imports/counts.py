@@ -7,8 +7,8 @@ chosen.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from functools import lru_cache
+from typing import Any
 
 from inference.errors import shown
 from inference.formats.question import Question

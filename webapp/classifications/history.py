@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from django.db import connection
 from django.db.models import (
@@ -184,7 +185,7 @@ def sitting(
         subject_id: the galaxy that is shown.
         given: the classification that was just stored.
     """
-    values = {
+    values: dict[str, Any] = {
         "own": own, "gap": SITTING_GAP_S, "most": SITTING_MOST, "given": given,
         "user": user.pk if user else None, "subject": subject_id,
     }  # fmt: skip

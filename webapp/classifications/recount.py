@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from webapp.consensus import services as consensus
 from webapp.consensus import tally
-from webapp.consensus.models import RANKED_BY_NETWORK, Consensus
+from webapp.consensus.models import RANKED_BY_NETWORK, Consensus, ImportedTally
 from webapp.workflows.models import TreeVersion, Workflow
 
 
@@ -62,6 +62,14 @@ def fill(workflow: Workflow, tallies: Sequence[Consensus]) -> None:
         asked[:, questions] += count[:, None]
         weighted[:, answers] += weight[:, None]
         weighted_asked[:, questions] += weight[:, None]
+    for given in ImportedTally.objects.filter(workflow=workflow, subject_id__in=list(places)):
+        place, older = places[given.subject_id], TreeVersion.objects.known(given.tree_id).tree
+        moved, met = map(np.array, tally.moved(given.votes, given.asked, older, axis))
+        people[place] += given.n_people
+        votes[place] += moved
+        weighted[place] += moved
+        asked[place] += met
+        weighted_asked[place] += met
     for place, row in enumerate(tallies):
         row.n_classifications = int(people[place])
         row.votes = votes[place].astype(int).tolist()

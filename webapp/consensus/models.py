@@ -96,6 +96,29 @@ class Consensus(models.Model):
         return f"consensus {self.pk}"
 
 
+class ImportedTally(models.Model):
+    """Votes of another project that are known only as counts; they count as they stand."""
+
+    workflow = models.ForeignKey(Workflow, models.PROTECT, related_name="+", db_index=False)
+    subject = models.ForeignKey(Subject, models.PROTECT, related_name="+", db_index=False)
+    source = models.CharField(max_length=100, help_text="The table that they are from.")
+    tree = models.ForeignKey(TreeVersion, models.PROTECT, related_name="+", db_index=False)
+    votes = ArrayField(models.IntegerField(), help_text="int[K]: people who gave each answer.")
+    asked = ArrayField(models.IntegerField(), help_text="int[Q]: people who met each question.")
+    n_people = models.IntegerField(help_text="Classifications.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["subject", "workflow", "source"], name="imported_tally_once"
+            )
+        ]
+        verbose_name_plural = "imported tallies"
+
+    def __str__(self) -> str:
+        return f"{self.subject_id} of {self.source}"
+
+
 class Retirement(models.Model):
     """A galaxy retired or was opened again, and why: the history of its consensus row."""
 

@@ -34,6 +34,19 @@ def counted(path: Sequence[int], tree: Tree, axis: Tree) -> tuple[tuple[int, ...
     )
 
 
+def moved(
+    votes: Sequence[int], asked: Sequence[int], tree: Tree, axis: Tree
+) -> tuple[list[int], list[int]]:
+    """Return counts along `tree` as counts along a later axis; what that no longer has is lost."""
+    answers, questions = _bridge(tree, axis)
+    found = [0] * axis.n_answers, [0] * axis.n_questions
+    for counts, places, given in zip(found, (answers, questions), (votes, asked), strict=True):
+        for place, number in zip(places, given, strict=True):
+            if place is not None:
+                counts[place] += number
+    return found
+
+
 def add(counts: list[Number], indices: Sequence[int], amount: Number) -> None:
     """Add so much at each index, in place."""
     for index in indices:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.models import F
 
+from inference.errors import shown
 from webapp.common.wake import wake
 from webapp.imports.tables import Row, RowRefused, json_cell, storable
 from webapp.subjects import sky
@@ -22,6 +23,8 @@ def of_row(subject_set_id: int, row: Row) -> Subject:
     Raises:
         RowRefused: it has no id, or its metadata or position cannot be read.
     """
+    if not row["subject_id"].isdigit() or len(row["subject_id"]) > 20:
+        raise RowRefused(f"The subject's id is {shown(row['subject_id'])}, and it is a number.")
     metadata = json_cell(row, "metadata", dict)
     return made(subject_set_id, row["subject_id"], metadata, json_cell(row, "locations", dict))
 
@@ -34,8 +37,6 @@ def made(
     Raises:
         RowRefused: it has no id, or no position that can be.
     """
-    if not name.isdigit() or len(name) > 20:
-        raise RowRefused(f"The subject's id is {name or 'empty'}, and it is a number there.")
     position = _position(metadata)
     return Subject(
         subject_set_id=subject_set_id,

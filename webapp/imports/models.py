@@ -17,6 +17,7 @@ class Kind(models.TextChoices):
     WORKFLOWS = "workflows", "Zooniverse: versions of workflows"
     SUBJECTS = "subjects", "Zooniverse: subjects"
     CLASSIFICATIONS = "classifications", "Zooniverse: classifications"
+    TALLIES = "tallies", "table of votes: one row a galaxy"
 
 
 class ImportBatch(BackgroundWork):

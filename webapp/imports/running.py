@@ -4,15 +4,17 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
+from django.conf import settings
 from django.db import transaction
 
 from webapp.common import work
 from webapp.common.errors import DomainError
-from webapp.imports import galaxies, versions, votes
+from webapp.imports import counts, galaxies, versions, votes
 from webapp.imports.models import ImportBatch, ImportProblem, Kind
 from webapp.imports.tables import FileRefused, Row, RowRefused, rows
 from webapp.subjects.models import Subject
 
+FOLDER = "imports"  # of uploads; each is kept until it has been read to its end
 CHUNK = 200  # rows that one transaction stores
 Numbered = tuple[int, Row]
 MAX_NAME = 255
@@ -38,6 +40,8 @@ def run_batch(batch: ImportBatch) -> None:
     with transaction.atomic():
         work.hold(batch)
         work.finish(batch)
+    if Path(batch.source).parent == Path(settings.UPLOADS_ROOT, FOLDER):
+        Path(batch.source).unlink(missing_ok=True)  # it was kept for this only
 
 
 def _chunks(batch: ImportBatch) -> Iterator[tuple[Numbered, ...]]:
@@ -52,6 +56,8 @@ def _chunks(batch: ImportBatch) -> Iterator[tuple[Numbered, ...]]:
 def _read(batch: ImportBatch, path: Path) -> Iterator[Numbered]:
     if batch.kind == Kind.WORKFLOWS:
         return versions.read(path)
+    if batch.kind == Kind.TALLIES:
+        return rows(path, needs=())
     needs = galaxies.NEEDS if batch.kind == Kind.SUBJECTS else votes.NEEDS
     return rows(path, needs=needs)
 
@@ -90,11 +96,23 @@ def _store_votes(batch: ImportBatch, part: tuple[Numbered, ...]) -> tuple[int, d
     return n_added, refused | others
 
 
+def _store_tallies(batch: ImportBatch, part: tuple[Numbered, ...]) -> tuple[int, dict[int, str]]:
+    found: list[counts.Counted] = []
+    refused: dict[int, str] = {}
+    for number, row in part:
+        try:
+            found.append(counts.read(batch, row))
+        except RowRefused as error:
+            refused[number] = _words(error)
+    return counts.store(batch, found), refused
+
+
 _Store = Callable[[ImportBatch, tuple[Numbered, ...]], tuple[int, dict[int, str]]]
 _STORES: dict[str, _Store] = {
     Kind.WORKFLOWS: _store_versions,
     Kind.SUBJECTS: _store_galaxies,
     Kind.CLASSIFICATIONS: _store_votes,
+    Kind.TALLIES: _store_tallies,
 }
 
 
@@ -123,5 +141,7 @@ def _refuse(batch: ImportBatch, part: tuple[Numbered, ...], refused: dict[int, s
 def _name(batch: ImportBatch, row: Row) -> str:
     if batch.kind == Kind.WORKFLOWS:
         return versions.label(row)
+    if batch.kind == Kind.TALLIES:
+        return counts.name_of(row)
     key = "subject_id" if batch.kind == Kind.SUBJECTS else "classification_id"
     return row.get(key, "")

@@ -38,7 +38,7 @@ def start_import(
         raise ImportRefused(f"No kind of file is called {kind}. Use {', '.join(Kind.values)}.")
     if kind != Kind.WORKFLOWS and subject_set is None:
         raise ImportRefused("Choose the set that the galaxies are in, or come into.")
-    if kind == Kind.CLASSIFICATIONS:
+    if kind in (Kind.CLASSIFICATIONS, Kind.TALLIES):
         _check_votes(workflow, subject_set)
     batch = ImportBatch.objects.create(
         kind=kind,
@@ -60,7 +60,7 @@ def start_import(
 
 def _check_votes(workflow: Workflow | None, subject_set: SubjectSet | None) -> None:
     if workflow is None:
-        raise ImportRefused("Choose the campaign that the classifications count in.")
+        raise ImportRefused("Choose the campaign that the votes count in.")
     link = SetLink.objects.filter(workflow=workflow, subject_set=subject_set, is_linked=True)
     if not link.exists():
         raise ImportRefused(

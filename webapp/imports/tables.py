@@ -1,6 +1,7 @@
 """Tables as other programs leave them: marks, an index column, NA, bytes of another encoding."""
 
 import csv
+import gzip
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -30,7 +31,8 @@ def rows(path: Path, *, needs: tuple[str, ...]) -> Iterator[tuple[int, Row]]:
         FileRefused: it is no table, or lacks a column.
     """
     csv.field_size_limit(MAX_CELL)
-    with path.open(encoding="utf-8-sig", errors="backslashreplace", newline="") as file:
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt", encoding="utf-8-sig", errors="backslashreplace", newline="") as file:
         reader = csv.reader((line.replace("\0", "") for line in file), strict=False)
         header = [name.strip() for name in next(reader, [])]
         if missing := [name for name in needs if name not in header]:

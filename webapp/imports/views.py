@@ -19,7 +19,7 @@ from webapp.accounts.access import owners_only
 from webapp.accounts.models import User
 from webapp.common.cells import as_text
 from webapp.common.errors import DomainError
-from webapp.imports import services
+from webapp.imports import running, services
 from webapp.imports.forms import ImportForm
 from webapp.imports.models import ImportBatch
 from webapp.subjects import uploads
@@ -68,7 +68,7 @@ def bring(request: HttpRequest) -> HttpResponse:
     sent = dict(form.cleaned_data)
     file = sent.pop("file")
     suffix = "json" if str(file.name).lower().endswith(".json") else "csv"
-    path = uploads.keep(file, suffix)
+    path = uploads.keep(file, suffix, running.FOLDER)
     try:
         batch = services.start_import(source=path, source_name=str(file.name), by=user, **sent)
     except DomainError as error:

@@ -21,13 +21,16 @@ KEPT = timedelta(days=7)
 UNCLAIMED_S = 3600.0
 
 
-def keep(upload: "UploadedFile[bytes]", suffix: str) -> Path:
+def keep(upload: "UploadedFile[bytes]", suffix: str, within: str = "") -> Path:
     """Write an upload under a name of ours and return its path.
+
+    Args:
+        within: a folder whose owner removes the files itself; none is removed there.
 
     Raises:
         OSError: the disk is full or read-only; nothing is left of the file.
     """
-    folder = Path(settings.UPLOADS_ROOT)
+    folder = Path(settings.UPLOADS_ROOT, within)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{uuid.uuid4().hex}.{suffix}"
     try:

@@ -13,6 +13,8 @@ from webapp.classifications import recount
 from webapp.classifications.models import Classification, Standing
 from webapp.common import work
 from webapp.consensus.models import Consensus, Queue
+from webapp.exports import snapshot
+from webapp.exports.exchange import KINDS, lines
 from webapp.imports import running, services
 from webapp.imports.models import (
     ImportBatch,
@@ -298,3 +300,36 @@ def test_the_command_tells_what_came_in(small, tmp_path, capsys):
     with pytest.raises(CommandError, match="no campaign 'nowhere'"):
         call_command("import_export", "classifications", str(file), campaign="nowhere")
     assert ImportProblem.objects.filter(batch__kind="classifications").count() == 1
+
+
+OURS = {"workflows": "workflow", "classifications": "panoptes"}
+
+
+def test_what_we_write_comes_in_again_with_the_same_tallies(small, tmp_path):
+    ours = make.workflow(tree=load_built_in("galaxy-zoo-decals"), n_subjects=2)
+    galaxies = list(ours.subject_sets.get().subjects.order_by("pk"))
+    for galaxy, path in zip(galaxies, ([0, 3, 31], [2]), strict=True):
+        whole = ours.tree.tree.walk(path[:2]).path
+        if path == [2]:
+            make.classification(make.visitor(), ours, galaxy, path)
+        else:
+            walk = ours.tree.tree.walk(whole)
+            while walk.open:
+                walk = ours.tree.tree.step(walk, [walk.open.first_answer])
+            make.classification(make.visitor(), ours, galaxy, list(walk.path))
+    for kind in ("workflows", "classifications"):
+        file = tmp_path / f"{kind}.csv"
+        with snapshot.one_moment() as moment:
+            form = KINDS[OURS[kind]]
+            rows = b"".join(lines(some) for some in form.rows(moment, ours))
+        file.write_bytes(lines([form.header(ours)]) + rows)
+        assert counts(read(kind, file, small, external_workflow=str(ours.pk)))[2] == 0
+    there = {
+        str(row.subject_id): (row.votes, row.asked)
+        for row in Consensus.objects.filter(workflow=ours)
+    }
+    here = {
+        row.subject.survey_id: (row.votes, row.asked)
+        for row in Consensus.objects.filter(workflow=small).select_related("subject")
+    }
+    assert here == there

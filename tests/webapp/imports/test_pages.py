@@ -1,5 +1,9 @@
 """Owners bring files, see what became of each row, and nobody else does."""
 
+import os
+import time
+from pathlib import Path
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
@@ -7,6 +11,7 @@ from tests import make
 from webapp.accounts.models import Role, User
 from webapp.imports.models import ImportBatch
 from webapp.imports.tasks import run_imports
+from webapp.subjects import uploads
 from webapp.subjects.models import SubjectSet
 
 pytestmark = pytest.mark.django_db
@@ -30,9 +35,14 @@ def test_a_file_is_brought_read_and_its_refused_rows_downloaded(client, scientis
     answer = client.post("/imports/new/", sent(subject_set=made.pk))
     batch = ImportBatch.objects.get()
     assert answer.url == f"/imports/{batch.pk}/"
+    long_ago = time.time() - 2 * uploads.UNCLAIMED_S
+    os.utime(batch.source, (long_ago, long_ago))
+    uploads.remove_ended()  # what waits for a worker is kept, however long
+    assert Path(batch.source).exists()
     run_imports()
+    assert not Path(batch.source).exists()
     page = client.get(answer.url).content.decode()
-    assert "it is a number there" in page
+    assert "it is a number" in page
     text = b"".join(client.get(f"/imports/{batch.pk}/refused.csv").streaming_content).decode()
     assert text.splitlines()[0] == "row,id,reason"
     assert text.splitlines()[1].startswith("2,'=6,")

@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('started_at', models.DateTimeField(blank=True, null=True)),
                 ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('kind', models.CharField(choices=[('workflows', 'Zooniverse: versions of workflows'), ('subjects', 'Zooniverse: subjects'), ('classifications', 'Zooniverse: classifications')], max_length=15)),
+                ('kind', models.CharField(choices=[('workflows', 'Zooniverse: versions of workflows'), ('subjects', 'Zooniverse: subjects'), ('classifications', 'Zooniverse: classifications'), ('tallies', 'table of votes: one row a galaxy')], max_length=15)),
                 ('source', models.TextField(help_text='Path of the file on the server.')),
                 ('source_name', models.CharField(help_text='The name the person knows it by.', max_length=255)),
                 ('sha256', models.CharField(blank=True, help_text='Of the file.', max_length=64)),

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import DESKTOP
@@ -23,12 +23,14 @@ ROOM = "document.documentElement.scrollWidth <= document.documentElement.clientW
 # The elements that reach out of the window, for whoever mends it.
 WIDE = """() => [...document.querySelectorAll("main *, header *, footer *")].filter(each => {
     const box = each.getBoundingClientRect();
-    return box.width && (box.right > innerWidth + 1 || box.left < -1);
+    const scrolls = each.closest(".site-nav ul, .tabs, .table-frame");
+    return box.width && !scrolls && (box.right > innerWidth + 1 || box.left < -1);
 }).slice(0, 4).map(each => each.outerHTML.slice(0, 90))"""
 CAMPAIGN = f"/manage/campaigns/{SLUG}/"
 VISITORS = [
-    "/", f"/c/{SLUG}/classify/", "/my/", "/my/statistics/", "/about/", "/about/terms/", "/about/privacy/",
-    "/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/nothing/here/",
+    "/", f"/c/{SLUG}/classify/", "/my/", "/my/statistics/", "/about/", "/about/terms/",
+    "/about/privacy/", "/accounts/login/", "/accounts/signup/", "/accounts/password/reset/",
+    "/nothing/here/",
 ]  # fmt: skip
 OWNERS = [
     f"/c/{SLUG}/classify/", "/my/", "/my/statistics/", "/my/certificate/", "/accounts/profile/",
@@ -62,16 +64,16 @@ def complaints(page: Page, rules: list[str] | None = None) -> list[str]:
     ]
 
 
-def dress(page: Page, *, theme: str, size: dict[str, int], type_size: str = "", dir: str = "ltr"):
+def dress(page: Page, *, theme: str, size: dict[str, int], type_size: str = "", way: str = "ltr"):
     """Change how a page is shown, without asking for it again."""
-    page.set_viewport_size(size)
+    page.set_viewport_size(size)  # type: ignore[arg-type]
     page.evaluate(
         """([theme, type, dir]) => {
             document.documentElement.dataset.theme = theme;
             document.documentElement.style.fontSize = type;
             document.documentElement.dir = dir;
         }""",
-        [theme, type_size, dir],
+        [theme, type_size, way],
     )
 
 
@@ -83,10 +85,10 @@ def wrong_with(page: Page, address: str) -> list[str]:
     for name, options in {
         "paper, 320 px": {"theme": "paper", "size": SMALL},
         "night, 200 %": {"theme": "night", "size": SMALL, "type_size": "200%"},
-        "paper, right to left": {"theme": "paper", "size": DESKTOP, "dir": "rtl"},
-        "night, right to left, 320 px": {"theme": "night", "size": SMALL, "dir": "rtl"},
+        "paper, right to left": {"theme": "paper", "size": DESKTOP, "way": "rtl"},
+        "night, right to left, 320 px": {"theme": "night", "size": SMALL, "way": "rtl"},
     }.items():
-        dress(page, **options)
+        dress(page, **options)  # type: ignore[arg-type]
         found += [f"{name}: {each}" for each in complaints(page, SEEN_RULES)]
         if not page.evaluate(ROOM):
             found.append(f"{name}: wider than the window: {page.evaluate(WIDE)}")
@@ -179,7 +181,7 @@ def test_a_visitor_who_wants_a_favorite_comes_back_to_the_same_galaxy(windows):
     place, picture = ada.page.url, ada.picture
     ada.page.get_by_role("button", name="Favorite").click()
     expect(ada.page).to_have_url(re.compile("/accounts/login/"))
-    assert ada.page.locator("input[name=next]").input_value() in place
+    assert ada.page.locator("#main input[name=next]").input_value() in place
     ada.page.goto(place)
     assert ada.picture == picture
     expect(ada.trail).to_have_count(1)
@@ -255,7 +257,7 @@ def test_pictures_of_every_page_for_people_to_look_at(grace, site, size):
     folder = Path(os.environ["SCREENSHOTS"])
     folder.mkdir(parents=True, exist_ok=True)
     page = grace.page
-    for theme, language, dir in [
+    for theme, language, way in [
         ("night", "en", "ltr"),
         ("paper", "de", "ltr"),
         ("night", "de", "rtl"),
@@ -270,7 +272,7 @@ def test_pictures_of_every_page_for_people_to_look_at(grace, site, size):
             CAMPAIGN,
         ]:
             page.goto(address)
-            dress(page, theme=theme, size=SHOTS[size], dir=dir)
+            dress(page, theme=theme, size=SHOTS[size], way=way)
             page.wait_for_load_state("networkidle")
             name = re.sub(r"\W+", "-", address).strip("-") or "home"
-            page.screenshot(path=folder / f"{name}-{size}-{theme}-{language}-{dir}.png")
+            page.screenshot(path=folder / f"{name}-{size}-{theme}-{language}-{way}.png")

@@ -1,10 +1,12 @@
 """The shape of what a browser sends; what it means is the services' business."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from django import forms
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from webapp.classifications.models import Classification, Standing
@@ -105,15 +107,15 @@ class WallForm(forms.Form):
         ],
     )
 
-    def __init__(self, data: object, *, own: QuerySet[Classification]) -> None:
+    def __init__(self, data: Mapping[str, Any] | None, *, own: QuerySet[Classification]) -> None:
         """Offer the campaigns of a person's answers, and the answers of the chosen one's tree."""
         super().__init__(data)
         slugs = own.order_by().values("workflow").distinct()
         campaigns = Workflow.objects.filter(pk__in=slugs).with_tree().order_by("name")
-        self.fields["campaign"].queryset = campaigns
+        self.fields["campaign"].queryset = campaigns  # type: ignore[attr-defined]
         asked = self["campaign"].value()
         chosen = next((each for each in campaigns if each.slug == asked), None)
-        self.fields["answer"].choices = _answers(chosen)
+        self.fields["answer"].choices = _answers(chosen)  # type: ignore[attr-defined]
 
     def filtered(self, own: QuerySet[Classification]) -> QuerySet[Classification]:
         """Keep what was asked for; a part that is not understood filters nothing."""
@@ -127,7 +129,7 @@ class WallForm(forms.Form):
         shown = {
             self.COUNTED: lambda: own.filter(standing__state=counted),
             self.NOT_COUNTED: lambda: own.exclude(standing__state=counted),
-            self.FAVORITES: lambda: own.filter(is_favorite=True),
+            self.FAVORITES: lambda: own.filter(Q(is_favorite=True)),
         }
         return shown.get(values.get("show", ""), lambda: own)()
 

@@ -2,10 +2,11 @@
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from django.db import connection
 from django.db.models import (
@@ -121,7 +122,7 @@ def lines(identity: Identity, by: By) -> list[Line]:
     ]
 
 
-def _figures(row: dict[str, object]) -> Figures:
+def _figures(row: Mapping[str, Any]) -> Figures:
     spent = row["spent"]
     hours = spent / timedelta(hours=1) if isinstance(spent, timedelta) else 0.0
     return Figures(int(str(row["n_galaxies"])), int(str(row["n_counted"])), hours)

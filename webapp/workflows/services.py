@@ -316,7 +316,7 @@ def _move(
     workflow: Workflow, by: User, action: str, to: Status, *allowed: Status, **fields: Any
 ) -> Workflow:
     locked = _lock(workflow)
-    _require(locked, to.label if to != Status.LIVE else gettext_noop("resumed"), *allowed)
+    _require(locked, str(to.label) if to != Status.LIVE else gettext_noop("resumed"), *allowed)
     old = locked.status
     _save(locked, status=to, **fields)
     _log(locked, by, action, old={"status": old}, new={"status": to})

@@ -83,7 +83,7 @@ class Words(HTMLParser):
 @pytest.fixture
 def pseudo(monkeypatch):
     """A language in which every translated word stands in brackets."""
-    real = translation._trans
+    real = translation._trans  # type: ignore[attr-defined]
     for name in ("gettext", "ngettext", "pgettext", "npgettext"):
         plain = getattr(real, name)
         monkeypatch.setattr(real, name, lambda *words, plain=plain: f"⟦{plain(*words)}⟧")

@@ -102,9 +102,9 @@ def _pictures(workflow: Workflow, counts: Counts) -> Line:
     broken = [subject for subject in looked_at if not opens(subject)]
     whole = len(looked_at) == counts.n_subjects
     found = (
-        _("%(open)s of all %(looked_at)s pictures open.")
+        _("%(open)s of %(looked_at)s pictures open (all).")
         if whole
-        else _("%(open)s of %(looked_at)s pictures open, drawn at random from %(all)s.")
+        else _("%(open)s of %(looked_at)s pictures open (a random %(looked_at)s of %(all)s).")
     )
     remedy = (
         _("The picture of %(name)s is missing or damaged: import it again.")

@@ -476,7 +476,6 @@ def walk(client: Client, workflow: Workflow) -> dict[str, str]:
         "home": "/", "my_galaxies": "/my/", "campaign": f"/c/{workflow.slug}/",
         "classify": f"/c/{workflow.slug}/classify/", "galaxy": place,
         "question": f"{place}question/", "my_statistics": "/my/statistics/",
-        "certificate": "/my/certificate/",
     }  # fmt: skip
 
 

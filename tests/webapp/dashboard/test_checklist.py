@@ -33,7 +33,7 @@ def test_a_ready_draft_passes_every_line_with_its_numbers(alice):
     assert failures(workflow) == []
     words = [line.words for line in checklist(workflow)]
     assert "2 galaxies; at least 1 needed." in words
-    assert "2 of all 2 pictures open." in words
+    assert "2 of 2 pictures open (all)." in words
     assert "2 galaxies in the queue to be shown." in words
     assert "A galaxy retires after 3 classifications." in words
     assert "Mail goes to files, as no mail server is set." in words
@@ -43,7 +43,7 @@ def test_an_empty_draft_fails_for_want_of_galaxies_and_words(alice):
     workflow = make.owned(alice, status=Status.DRAFT)
     assert failures(workflow) == [
         "0 galaxies; at least 1 needed.",
-        "0 of all 0 pictures open.",
+        "0 of 0 pictures open (all).",
         "0 galaxies in the queue to be shown.",
         "The summary and the text for volunteers are empty.",
     ]
@@ -53,17 +53,17 @@ def test_a_missing_and_a_damaged_picture_fail(alice):
     workflow = make.launchable(alice)
     first, second = Subject.objects.order_by("pk")
     storages["default"].delete(media.name("display", first.display_sha256))
-    assert failures(workflow) == ["1 of all 2 pictures open."]
+    assert failures(workflow) == ["1 of 2 pictures open (all)."]
 
     with storages["default"].open(media.name("display", second.display_sha256), "wb") as file:
         file.write(b"half of a pict")
-    assert failures(workflow) == ["0 of all 2 pictures open."]
+    assert failures(workflow) == ["0 of 2 pictures open (all)."]
 
 
 def test_many_pictures_are_sampled_and_it_says_so(alice, monkeypatch):
     monkeypatch.setattr(module, "PICTURES", 1)
     words = [line.words for line in checklist(make.launchable(alice))]
-    assert "1 of 1 pictures open, drawn at random from 2." in words
+    assert "1 of 1 pictures open (a random 1 of 2)." in words
 
 
 def test_a_running_import_fails_but_not_its_dry_run(alice):

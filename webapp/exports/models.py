@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from webapp.common.models import BackgroundWork, WorkStatus
 from webapp.exports.writers import FORMATS
@@ -15,12 +16,12 @@ from webapp.workflows.models import Workflow
 class Table(models.TextChoices):
     """What a file holds."""
 
-    CATALOG = "catalog", "catalog: one row a galaxy"
-    VOTES = "votes", "single votes: one row an answer"
-    PANOPTES = "panoptes", "classifications as Panoptes exports them (CSV)"
-    WORKFLOW = "workflow", "the trees as Panoptes exports workflows (CSV)"
-    REDUCTIONS = "reductions", "tallies as panoptes_aggregation reduces them (CSV)"
-    ZOOBOT = "zoobot", "a training catalog for Zoobot (CSV)"
+    CATALOG = "catalog", _("catalog: one row a galaxy")
+    VOTES = "votes", _("single votes: one row an answer")
+    PANOPTES = "panoptes", _("classifications as Panoptes exports them (CSV)")
+    WORKFLOW = "workflow", _("the trees as Panoptes exports workflows (CSV)")
+    REDUCTIONS = "reductions", _("tallies as panoptes_aggregation reduces them (CSV)")
+    ZOOBOT = "zoobot", _("a training catalog for Zoobot (CSV)")
 
 
 class Export(BackgroundWork):

@@ -289,4 +289,16 @@ OF_VOTES = (
         "superseded", Kind.INT16, "1 if the volunteer gave a later answer instead, else 0.",
         ucd="meta.code", low=0, high=1, display="I2",
     ),
+    _vote(
+        "stream", Kind.TEXT, "Why the galaxy was shown: the stream that it was drawn from.",
+        ucd="meta.code", display="A10",
+    ),
+    _vote(
+        "score", Kind.FLOAT64, "Its sort key in that stream at that moment.", ucd="meta.code",
+        null="NaN where the stream has none", low=-1e9, high=1e9, display="G14.7",
+    ),
+    _vote(
+        "model", Kind.TEXT, "The network in use at that moment: 8 digits of its SHA-256.",
+        ucd="meta.version;meta.modelled", null='"" where there was none', display="A8",
+    ),
 )  # fmt: skip

@@ -34,7 +34,7 @@ class StillCounting(DomainError):
 
 
 def evidence(
-    workflow: Workflow, *, chunk: int = CHUNK, subject_ids: Sequence[int] | None = None
+    workflow: Workflow, *, chunk: int = 0, subject_ids: Sequence[int] | None = None
 ) -> Iterator[Evidence]:
     """Yield all galaxies of a campaign by growing id, as they are at the first one's moment.
 
@@ -48,20 +48,20 @@ def evidence_at(
     moment: Cursor,
     workflow: Workflow,
     *,
-    chunk: int = CHUNK,
+    chunk: int = 0,
     subject_ids: Sequence[int] | None = None,
 ) -> Iterator[Evidence]:
     """Yield all galaxies of a campaign by growing id, as they are at that moment.
 
     Args:
-        chunk: galaxies a time.
+        chunk: galaxies a time; 0 for as many as CHUNK says.
         subject_ids: only these.
 
     Raises:
         StillCounting: see there.
     """
     _check_counted(moment, workflow)
-    reader = _Reader(moment, workflow, chunk, subject_ids)
+    reader = _Reader(moment, workflow, chunk or CHUNK, subject_ids)
     after = -1
     while len(some := reader.chunk(after)):
         yield some

@@ -22,11 +22,13 @@ _ROWS = """
            to_char(given.received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
            coalesce(standing.weight, 0), coalesce(standing.state, ''),
            EXISTS (SELECT FROM classifications_classification later
-                   WHERE later.supersedes_id = given.id)
+                   WHERE later.supersedes_id = given.id),
+           given.stream, coalesce(given.score, 'NaN'), coalesce(left(model.sha256, 8), '')
     FROM classifications_classification given
     JOIN accounts_volunteer volunteer ON volunteer.id = given.volunteer_id
     JOIN subjects_subject subject ON subject.id = given.subject_id
     LEFT JOIN classifications_standing standing ON standing.classification_id = given.id
+    LEFT JOIN registry_modelversion model ON model.id = given.model_id
     WHERE given.workflow_id = %s AND given.id > %s
     ORDER BY given.id LIMIT %s
 """
@@ -72,14 +74,14 @@ _COLUMNS = (
     ("classification", object), ("volunteer", object), ("source_id", np.int64),
     ("survey_id", object), ("tree", object), ("question", object), ("answer", object),
     ("answered_at", object), ("weight", np.float32), ("counted", np.int16), ("reason", object),
-    ("superseded", np.int16),
+    ("superseded", np.int16), ("stream", object), ("score", np.float64), ("model", object),
 )  # fmt: skip
 
 
 def _lines(workflow: Workflow, row: Row) -> Iterator[Row]:
     """Yield a row for each answer of a walk."""
     _, uuid, user_id, browser, subject_id, survey_id, tree_id, path = row[:8]
-    answered_at, weight, state, is_superseded = row[8:]
+    answered_at, weight, state, is_superseded = row[8:12]
     who = pseudonym(person_of(user_id, browser), workflow.pk)
     is_counted = state == COUNTED
     reason = "" if is_counted else (state or ("superseded" if is_superseded else REPEAT))
@@ -87,7 +89,7 @@ def _lines(workflow: Workflow, row: Row) -> Iterator[Row]:
     for question, answer in _answers(tree_id, tuple(path)):
         yield (
             uuid, who, subject_id, survey_id, sha256, question, answer, answered_at, weight,
-            int(is_counted), reason, int(is_superseded),
+            int(is_counted), reason, int(is_superseded), *row[12:],
         )  # fmt: skip
 
 

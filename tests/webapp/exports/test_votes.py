@@ -2,10 +2,13 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from astropy.table import Table
+from django.db import connection
 
 from inference.formats.tree import Tree, load_built_in
 from tests import make
@@ -77,6 +80,27 @@ def test_a_weight_is_the_one_that_counted(answered):
     found = table_of(answered)
     mine = found[found.classification == str(one.classification.uuid)]
     assert set(mine.weight) == {0.25}
+
+
+def test_why_a_galaxy_was_shown_is_never_lost(answered):
+    model = make.model(workflow=answered)
+    galaxy = answered.subject_sets.get().subjects.last()
+    path = list(next(answered.tree.tree.paths()))
+    make.classification(make.visitor(), answered, galaxy, path=path, stream="gain")
+    last = Classification.objects.order_by("pk").last()
+    with connection.cursor() as cursor:  # past the trigger: what a handout said is stored once
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute(
+            "UPDATE classifications_classification SET score = 0.25, model_id = %s WHERE id = %s",
+            [model.pk, last.pk],
+        )
+        cursor.execute("SET LOCAL session_replication_role = origin")
+    found = table_of(answered)
+    mine = found[found.classification == str(last.uuid)].iloc[0]
+    assert (mine.stream, mine.score, mine.model) == ("gain", 0.25, model.sha256[:8])
+    others = found[found.classification != str(last.uuid)]
+    assert set(others.stream) == {"random"}
+    assert set(others.model) == {""}
 
 
 @pytest.mark.parametrize("state", ["late", "test", "excluded", "undone", "cleared"])
@@ -155,6 +179,16 @@ def test_a_claimed_browser_is_the_same_person():
     assert len(set(table_of(workflow).volunteer)) == 1
 
 
+def readable(path: Path) -> str:
+    """All that a file says: its bytes, and its columns where they are compressed or encoded."""
+    content = path.read_bytes().decode("utf-8", "replace")
+    if path.suffix == ".parquet":
+        return content + str(pd.read_parquet(path).to_csv())
+    if path.suffix == ".vot":
+        return content + str(Table.read(path).to_pandas().to_csv())
+    return content
+
+
 @pytest.mark.parametrize("format_", sorted(FORMATS))
 def test_no_file_says_who_somebody_is(format_, settings, tmp_path):
     settings.EXPORTS_ROOT = tmp_path
@@ -173,6 +207,7 @@ def test_no_file_says_who_somebody_is(format_, settings, tmp_path):
         run_exports()
         export.refresh_from_db()
         assert export.status == "done", export.error
-        content = export.path.read_bytes()
+        content = readable(export.path)
+        assert galaxy.survey_id in content
         for secret in (alice.username, alice.email, scientist.username, *volunteers):
-            assert secret.encode() not in content
+            assert secret not in content

@@ -187,6 +187,7 @@ def test_votes_that_arrive_meanwhile_are_not_in_it(campaign, alice, monkeypatch)
             stop.wait(0.01)
         catalog = contents.Catalog(moment, campaign)
         rows = [part["votes_shape_spiral"] for part in catalog.parts()]
+    assert len(rows) == 4  # of seven galaxies, two a time
     stop.set()
     thread.join()
     assert np.concatenate(rows).tolist() == [votes[0] for votes in before]

@@ -5,6 +5,7 @@ met a question is the sum of its answers, or what `<question>_total-votes` says 
 chosen.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,6 +27,7 @@ from webapp.workflows.models import Workflow
 IDS = ("subject_id", "iauname", "dr7objid", "dr8_id", "objid", "id_str", "survey_id")
 PEOPLE = ("classifications_count", "total_classifications")
 MOST = 1_000_000_000
+MOST_CHARACTERS = 100
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,13 @@ def store(batch: ImportBatch, rows: Sequence[Counted]) -> int:
     return n_new
 
 
+def source_of(name: str) -> str:
+    """Return what a table's counts are kept under: its name, or a part of it and its hash."""
+    if len(name) <= MOST_CHARACTERS:
+        return name
+    return f"{name[:60]}… {hashlib.sha256(name.encode()).hexdigest()[:16]}"
+
+
 def _put(batch: ImportBatch, workflow: Workflow, subject_id: int, row: Counted) -> bool:
     """Store a row's counts in the place of what this table said before; False if it is the same."""
     values: dict[str, Any] = {
@@ -136,7 +145,7 @@ def _put(batch: ImportBatch, workflow: Workflow, subject_id: int, row: Counted) 
     key: dict[str, Any] = {
         "workflow": workflow,
         "subject_id": subject_id,
-        "source": batch.source_name[:100],
+        "source": source_of(batch.source_name),
     }
     if ImportedTally.objects.filter(**key, **values).exists():
         return False

@@ -7,6 +7,7 @@ from tests import make
 from tests.webapp.imports.test_import import campaign, counts, files, read, table
 from webapp.classifications import recount
 from webapp.consensus.models import Consensus, ImportedTally
+from webapp.imports.counts import MOST_CHARACTERS, source_of
 from webapp.subjects.models import SubjectSet
 
 pytestmark = pytest.mark.django_db
@@ -62,3 +63,11 @@ def test_a_table_of_another_tree_is_refused_whole(campaign, tmp_path):
     batch = read("tallies", table(tmp_path / "a.csv", ["iauname", "x"], ["J1", "1"]), campaign)
     assert batch.status == "failed"
     assert "No column is an answer" in batch.error
+
+
+def test_tables_with_long_names_do_not_take_each_others_place():
+    names = ["votes.csv", "a" * 100, "a" * 101 + "1", "a" * 101 + "2"]
+    kept = [source_of(name) for name in names]
+    assert kept[:2] == names[:2]
+    assert len(set(kept)) == 4
+    assert max(map(len, kept)) <= MOST_CHARACTERS

@@ -20,7 +20,7 @@ from types import FrameType
 from inference.errors import InferenceError
 from inference.formats.run import FAILED, Result, RunFolder, now
 
-ATTEMPTS = 3
+ATTEMPTS = 3  # without an epoch more
 LEASE_S = 120.0
 _POLL_S = 2.0
 _STOP_WITHIN_S = 20.0
@@ -91,8 +91,12 @@ class Watcher:
 
     def _train(self, run: RunFolder) -> None:
         self.say(f"{run.path.name}: training.")
-        for attempt in range(1, ATTEMPTS + 1):
+        attempt = 0
+        while attempt < ATTEMPTS:
+            before = len(run.read_metrics())
             code = self._run_child(run)
+            # One that has got further was worth another start, however it ended.
+            attempt = 1 if len(run.read_metrics()) > before else attempt + 1
             if self._is_stopping:
                 run.release(self.worker)
                 self.say(f"{run.path.name}: stopped; its checkpoint stays.")

@@ -29,7 +29,7 @@ def asked(site: Site, key: str) -> tuple[int, dict[str, Any]]:
 @pytest.mark.parametrize("has_script", [True, False], ids=["script", "plain"])
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
 def test_a_token_is_made_used_and_revoked(windows, site, size, has_script):
-    name = f"ada-{size['width']}-{'script' if has_script else 'plain'}"
+    name = f"asks-{size['width']}-{'script' if has_script else 'plain'}"
     ada = windows.volunteer(size, java_script_enabled=has_script)
     ada.sign_up(name)
     site.manage("set_role", name, "scientist")

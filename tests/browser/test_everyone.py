@@ -130,7 +130,9 @@ SNAPSHOT = Path(__file__).with_name("classifier.txt")
 def heard(page: Page) -> str:
     """What a screen reader meets on the classify page, without what differs between galaxies."""
     tree = page.locator("main").aria_snapshot()
-    return re.sub(r"field \d+", "field N", re.sub(r"/(my|c)/[^\s]*", r"/\1/…", tree))
+    # Whether a galaxy's scale is known depends on what other tests did to the demo's galaxies.
+    plain = re.sub(r", field \d+ arcseconds", "", tree)
+    return re.sub(r"/(my|c)/[^\s]*", r"/\1/…", plain)
 
 
 def test_what_a_screen_reader_meets_is_as_reviewed(windows):

@@ -18,11 +18,6 @@ def set_favorite(*, user: User, subject: Subject, is_favorite: bool) -> bool:
     return is_favorite
 
 
-def is_favorite(*, user: User | None, subject_id: int) -> bool:
-    """Say whether a person has marked a galaxy."""
-    return user is not None and Favorite.objects.filter(user=user, subject=subject_id).exists()
-
-
 def with_favorites(rows: QuerySet[Classification], user: User | None) -> QuerySet[Classification]:
     """Add to each answer whether its galaxy is a favorite."""
     own = Favorite.objects.filter(user=user, subject=OuterRef("subject"))

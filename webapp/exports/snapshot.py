@@ -5,7 +5,7 @@ is one array operation. Texts come as rows. Each chunk is found by its first id,
 statement is long, and all of them see the same moment.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -92,7 +92,7 @@ def one_moment() -> Iterator[Cursor]:
         own.close()
 
 
-def read_ahead(moment: Cursor, parts: Iterator[Evidence]) -> Iterator[Evidence]:
+def read_ahead(moment: Cursor, parts: Iterator[Evidence]) -> Generator[Evidence]:
     """Yield the same parts, each read while the one before it is worked on.
 
     Inside a transaction of the caller's they come one after another: its connection is also used

@@ -90,6 +90,19 @@ def test_the_environment_has_only_names_that_the_site_reads(services):
         assert set(services[name]["environment"]) <= documented, name
 
 
+def test_what_serves_passes_djangos_deployment_checks(services, tmp_path):
+    subprocess.run([ROOT / "deploy" / "make-secrets"], cwd=tmp_path, check=True)
+    machine = Machine(tmp_path, {})
+    for name in SITE:
+        command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
+        found = subprocess.run(
+            command, cwd=ROOT, env=machine.environment(name, services[name]),
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert found.returncode == 0, found.stderr
+        assert "no issues (0 silenced)" in found.stdout
+
+
 def test_the_images_copy_what_is_there_and_run_as_nobody_special():
     instructions = dockerfile()
     copied = [words[:-1] for name, words in instructions if name == "COPY"]

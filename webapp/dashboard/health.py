@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -16,6 +15,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, HttpResponseNotFound, JsonResponse
 
 from webapp.dashboard import longwork
+from webapp.dashboard.storage import existing
 
 Handler = Callable[[HttpRequest], HttpResponse]
 MB = 1_000_000
@@ -113,10 +113,6 @@ def _queues() -> Check:
 
 
 def _disk() -> Check:
-    free_mb = shutil.disk_usage(_existing(settings.VAR_DIR)).free // MB
+    free_mb = shutil.disk_usage(existing(settings.VAR_DIR)).free // MB
     words = f"{free_mb:,} MB free, {settings.LEAST_FREE_MB:,} wanted"
     return Check("disk", free_mb >= settings.LEAST_FREE_MB, words)
-
-
-def _existing(folder: Path) -> Path:
-    return next(path for path in (folder, *folder.parents) if path.exists())

@@ -92,8 +92,12 @@ def obstacles() -> Iterator[str]:
 
 def free_mb(folder: Path) -> int:
     """Return how many megabytes are free on the disk of a folder, whether it exists yet or not."""
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    return shutil.disk_usage(there).free // MB
+    return shutil.disk_usage(existing(folder)).free // MB
+
+
+def existing(folder: Path) -> Path:
+    """Return the folder, or the nearest one above it that there is."""
+    return next(path for path in (folder, *folder.parents) if path.exists())
 
 
 def n_open_migrations() -> int:

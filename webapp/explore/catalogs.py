@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from webapp.accounts.access import signed_in
 from webapp.common.errors import DomainError
-from webapp.explore import matching, queries, services
+from webapp.explore import matching, queries, services, sky_drawing
 from webapp.explore.access import is_scientist, public_page, sees_all_votes, user_of
 from webapp.explore.asked import HISTOGRAM, MAP, PICTURES, TABLE, Asked, added
 from webapp.explore.columns import Columns
@@ -129,7 +129,7 @@ def _around(
         ),
         "release": published().filter(workflow=workflow, withdrawn_at=None).first(),
         "asked": asked,
-        "columns": _columns(request, workflow, found).all,
+        "column_options": _columns(request, workflow, found).options,
         "filters": [
             (words, asked.without(place)) for place, words in enumerate(asked.selection.words)
         ],
@@ -188,8 +188,11 @@ def _shown(
     if asked.view == MAP:
         drawn = sky_map(found.array("ra")[matched], found.array("dec")[matched])
         rest = asked.having(CONE, "")
-        links = [(cell, f"{rest}&{CONE}={cell.cone.text}") for cell in drawn.cells]
-        return context | {"map": drawn, "cells": links}
+        return context | {
+            "map": drawn,
+            "paths": sky_drawing.paths(drawn, rest),
+            "cells": sky_drawing.rows(drawn, rest),
+        }
     n = N_ROWS if asked.view == TABLE else N_PICTURES
     page = matching.page_of(found, matched, asked.order, after=asked.after, n=n)
     names = _table_columns(found, asked) if asked.view == TABLE else _line_columns(found, asked)

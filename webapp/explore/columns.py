@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any, Self
 
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from numpy.typing import NDArray
 
 from inference.formats.tree import Tree
@@ -63,6 +65,12 @@ class Columns:
     def all(self) -> tuple[Column, ...]:
         """Every column that can be filtered, sorted and shown."""
         return tuple(self.by_name.values())
+
+    @cached_property
+    def options(self) -> SafeString:
+        """The columns as choices of a form; a template would take long over hundreds of them."""
+        pairs = ((one.name, one.description) for one in self.all)
+        return format_html_join("", '<option value="{}">{}</option>', pairs)
 
     def stored_values(self, evidence: Evidence) -> dict[str, NDArray[Any]]:
         """Return what an edition stores of some galaxies."""

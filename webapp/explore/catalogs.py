@@ -36,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 CATALOG = "explore/catalog.html"
 N_PICTURES, N_ROWS = 48, 100
+FROM_DATABASE = {"survey_id", "iau_name"}  # in rows, see there
 N_FIRST = 3  # answers of the first question in the table
 FORMATS = (("fits", "FITS"), ("parquet", "Parquet"), ("votable", "VOTable"), ("ecsv", "ECSV"),
            ("csv", "CSV"))  # fmt: skip
@@ -179,6 +180,7 @@ def _shown(
 ) -> dict[str, Any]:
     """Return the galaxies, or the plot of them."""
     only_retired = not sees_all_votes(request, workflow)
+    found.load(_needed(found, asked))
     matched = matching.matching(found, asked.selection, only_retired=only_retired)
     context: dict[str, Any] = {"n_found": len(matched)}
     if asked.view == HISTOGRAM:
@@ -202,6 +204,19 @@ def _shown(
         "next": asked.link(after=str(page.after)) if page.after is not None else "",
         "names": names,
     }
+
+
+def _needed(found: Catalog, asked: Asked) -> set[str]:
+    """Return the columns that the answer is made of, those that every page has too."""
+    names = {*_own_columns(asked), "source_id", "retired_reason"}
+    if asked.selection.cone:
+        names |= {"ra", "dec"}
+    if asked.view == HISTOGRAM:
+        return names | {asked.chart or _first_share(found).name}
+    if asked.view == MAP:
+        return names | {"ra", "dec"}
+    shown = _table_columns(found, asked) if asked.view == TABLE else _line_columns(found, asked)
+    return names | set(shown) - FROM_DATABASE
 
 
 def _first_share(found: Catalog) -> Column:

@@ -103,7 +103,9 @@ class Catalog(Mapping[str, Any]):
         tree = TreeVersion.objects.known(cast("int", edition.tree_id)).tree
         self.edition = edition
         self.tree = tree
-        self.columns: Columns = columns_of(tree, tuple(sorted(edition.metadata.items())))
+        self.columns: Columns = columns_of(
+            tree, tuple(sorted(edition.metadata.items())), debiased=edition.is_debiased
+        )
 
     def __getitem__(self, name: str) -> Values:
         """Return a column.

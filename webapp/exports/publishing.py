@@ -39,7 +39,10 @@ def publish_release(release: Release) -> None:
     folder = _empty_folder(release)
     with snapshot.one_moment() as moment:
         release.snapshot_at = instant_of(moment)
-        catalog = Catalog(moment, release.workflow, release=str(release.number))
+        workflow = release.workflow
+        catalog = Catalog(
+            moment, workflow, release=str(release.number), is_debiased=workflow.is_debiased
+        )
         release.n_rows = catalog.count()
         maker = _Maker(release, folder, release.snapshot_at)
         maker.write_catalog(catalog)

@@ -38,7 +38,7 @@ def crowd(campaign, monkeypatch):
     stop = threading.Event()
     paths = [list(path) for path, _ in zip(campaign.tree.tree.paths(), range(2000), strict=False)]
     galaxies = list(campaign.subject_sets.get().subjects.all())
-    waited = []
+    waited: list[int] = []
 
     def vote(number):
         chance = random.Random(number)

@@ -15,6 +15,7 @@ from webapp.common.errors import DomainError
 from webapp.dashboard import drawing, queries
 from webapp.dashboard.access import owner_page, user_of
 from webapp.dashboard.views import confirm, page_or_form, sent_to, status_of
+from webapp.exports import debias, snapshot
 from webapp.subjects import links
 from webapp.subjects.models import SetLink, SubjectSet
 from webapp.workflows import services, vote_display
@@ -125,15 +126,19 @@ def texts(request: HttpRequest, workflow: Workflow) -> HttpResponse:
 @page_or_form
 @owner_page
 def catalog(request: HttpRequest, workflow: Workflow) -> HttpResponse:
-    """Decide whether volunteers see the votes of galaxies that are still open."""
-    form = VoteDisplayForm(*sent_to(request), initial={"hides_votes": workflow.hides_votes})
+    """Decide what the catalog shows: votes of galaxies that are open, corrected fractions."""
+    known = {"hides_votes": workflow.hides_votes, "is_debiased": workflow.is_debiased}
+    form = VoteDisplayForm(*sent_to(request), initial=known)
+    can_debias = debias.inputs(snapshot.metadata_kinds(workflow)) is not None
+    if not can_debias:
+        del form.fields["is_debiased"]
     if form.is_bound and form.is_valid():
         vote_display.change_vote_display(
             workflow=workflow, by=user_of(request), **form.cleaned_data
         )
         messages.success(request, _("Saved."))
         return redirect("dashboard:catalog", workflow.slug)
-    context = {"workflow": workflow, "tab": "catalog", "form": form}
+    context = {"workflow": workflow, "tab": "catalog", "form": form, "can_debias": can_debias}
     return render(request, "dashboard/catalog.html", context, status=status_of(form))
 
 

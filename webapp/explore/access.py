@@ -5,6 +5,7 @@ from functools import wraps
 from typing import Any, cast
 
 from django.contrib.auth.models import AnonymousUser
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 
 from webapp.accounts.access import owners_only
@@ -12,15 +13,19 @@ from webapp.accounts.identity import known_identity
 from webapp.accounts.models import User
 from webapp.classifications import queries as classifications
 from webapp.consensus.models import Consensus, RetiredReason
-from webapp.workflows.models import Workflow
+from webapp.workflows.models import Status, Workflow, WorkflowQuerySet
 
 View = Callable[..., HttpResponse]
 
 
 def visible(user: User | AnonymousUser) -> list[int]:
     """Return the ids of campaigns whose galaxies this person may look at."""
-    own = Workflow.objects.owned_by(user).values_list("pk", flat=True)
-    return sorted({*own, *Workflow.objects.public().values_list("pk", flat=True)})
+    return sorted(_visible(user).values_list("pk", flat=True))
+
+
+def _visible(user: User | AnonymousUser) -> WorkflowQuerySet:
+    own = Workflow.objects.owned_by(user)
+    return Workflow.objects.filter(~Q(status=Status.DRAFT) | Q(pk__in=own.values("pk")))
 
 
 def public_page(view: View) -> View:
@@ -28,8 +33,7 @@ def public_page(view: View) -> View:
 
     @wraps(view)
     def wrapped(request: HttpRequest, slug: str, **rest: Any) -> HttpResponse:
-        rows = Workflow.objects.with_tree().filter(slug=slug)
-        workflow = rows.filter(pk__in=visible(request.user)).first()
+        workflow = _visible(request.user).with_tree().filter(slug=slug).first()
         if workflow is None:
             raise Http404
         return view(request, workflow, **rest)

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from webapp.accounts.access import signed_in
 from webapp.common.errors import DomainError
-from webapp.explore import matching, queries, services
+from webapp.explore import matching, queries, services, sky_drawing
 from webapp.explore.access import is_scientist, public_page, sees_all_votes, user_of
 from webapp.explore.asked import HISTOGRAM, MAP, PICTURES, TABLE, Asked, added
 from webapp.explore.columns import Columns
@@ -36,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 CATALOG = "explore/catalog.html"
 N_PICTURES, N_ROWS = 48, 100
+FROM_DATABASE = {"survey_id", "iau_name"}  # in rows, see there
 N_FIRST = 3  # answers of the first question in the table
 FORMATS = (("fits", "FITS"), ("parquet", "Parquet"), ("votable", "VOTable"), ("ecsv", "ECSV"),
            ("csv", "CSV"))  # fmt: skip
@@ -129,7 +130,7 @@ def _around(
         ),
         "release": published().filter(workflow=workflow, withdrawn_at=None).first(),
         "asked": asked,
-        "columns": _columns(request, workflow, found).all,
+        "column_options": _columns(request, workflow, found).options,
         "filters": [
             (words, asked.without(place)) for place, words in enumerate(asked.selection.words)
         ],
@@ -179,6 +180,7 @@ def _shown(
 ) -> dict[str, Any]:
     """Return the galaxies, or the plot of them."""
     only_retired = not sees_all_votes(request, workflow)
+    found.load(_needed(found, asked))
     matched = matching.matching(found, asked.selection, only_retired=only_retired)
     context: dict[str, Any] = {"n_found": len(matched)}
     if asked.view == HISTOGRAM:
@@ -188,8 +190,11 @@ def _shown(
     if asked.view == MAP:
         drawn = sky_map(found.array("ra")[matched], found.array("dec")[matched])
         rest = asked.having(CONE, "")
-        links = [(cell, f"{rest}&{CONE}={cell.cone.text}") for cell in drawn.cells]
-        return context | {"map": drawn, "cells": links}
+        return context | {
+            "map": drawn,
+            "paths": sky_drawing.paths(drawn, rest),
+            "cells": sky_drawing.rows(drawn, rest),
+        }
     n = N_ROWS if asked.view == TABLE else N_PICTURES
     page = matching.page_of(found, matched, asked.order, after=asked.after, n=n)
     names = _table_columns(found, asked) if asked.view == TABLE else _line_columns(found, asked)
@@ -199,6 +204,19 @@ def _shown(
         "next": asked.link(after=str(page.after)) if page.after is not None else "",
         "names": names,
     }
+
+
+def _needed(found: Catalog, asked: Asked) -> set[str]:
+    """Return the columns that the answer is made of, those that every page has too."""
+    names = {*_own_columns(asked), "source_id", "retired_reason"}
+    if asked.selection.cone:
+        names |= {"ra", "dec"}
+    if asked.view == HISTOGRAM:
+        return names | {asked.chart or _first_share(found).name}
+    if asked.view == MAP:
+        return names | {"ra", "dec"}
+    shown = _table_columns(found, asked) if asked.view == TABLE else _line_columns(found, asked)
+    return names | set(shown) - FROM_DATABASE
 
 
 def _first_share(found: Catalog) -> Column:

@@ -5,6 +5,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any, Self
 
+import numpy as np
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from numpy.typing import NDArray
 
 from inference.formats.tree import Tree
@@ -32,9 +35,9 @@ class Columns:
     by_name: Mapping[str, Column]
 
     @classmethod
-    def of(cls, tree: Tree, metadata: Mapping[str, Kind]) -> Self:
+    def of(cls, tree: Tree, metadata: Mapping[str, Kind], *, debiased: bool = False) -> Self:
         """Return those of the catalog of a tree."""
-        catalog = catalog_columns(tree, metadata)
+        catalog = catalog_columns(tree, metadata, debiased=debiased)
         derived = derived_columns(catalog)
         stored = [one for one in catalog if one.family not in COMPUTED]
         stored += [one.column for one in derived if is_stored(one)]
@@ -64,16 +67,31 @@ class Columns:
         """Every column that can be filtered, sorted and shown."""
         return tuple(self.by_name.values())
 
-    def stored_values(self, evidence: Evidence) -> dict[str, NDArray[Any]]:
-        """Return what an edition stores of some galaxies."""
+    @cached_property
+    def options(self) -> SafeString:
+        """The columns as choices of a form; a template would take long over hundreds of them."""
+        pairs = ((one.name, one.description) for one in self.all)
+        return format_html_join("", '<option value="{}">{}</option>', pairs)
+
+    def stored_values(
+        self, evidence: Evidence, debiased: NDArray[np.float32] | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """Return what an edition stores of some galaxies.
+
+        Args:
+            debiased: their fractions corrected for redshift, (N, K).
+        """
         made = [one for one in self.derived if is_stored(one)]
         needed = {name for one in made for name in one.needs}
         needed |= {one.name for one in self.stored}
-        table = computed(evidence, [one for one in self.catalog if one.name in needed])
+        chosen = [one for one in self.catalog if one.name in needed]
+        table = computed(evidence, chosen, debiased=debiased)
         return table | {one.column.name: one.values(table) for one in made}
 
 
 @lru_cache(maxsize=32)
-def columns_of(tree: Tree, metadata: tuple[tuple[str, str], ...]) -> Columns:
+def columns_of(
+    tree: Tree, metadata: tuple[tuple[str, str], ...], *, debiased: bool = False
+) -> Columns:
     """Return the columns of a catalog from this process's memory."""
-    return Columns.of(tree, {name: Kind(kind) for name, kind in metadata})
+    return Columns.of(tree, {name: Kind(kind) for name, kind in metadata}, debiased=debiased)

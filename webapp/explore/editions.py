@@ -6,9 +6,11 @@ from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
+from numpy.typing import NDArray
 
 from webapp.common import work
 from webapp.common.models import WorkStatus
@@ -16,7 +18,7 @@ from webapp.consensus.models import PROGRESS_RATION
 from webapp.explore.columns import Columns
 from webapp.explore.models import Edition, EditionColumn
 from webapp.explore.stored import Packed, Spool
-from webapp.exports import snapshot
+from webapp.exports import debias, snapshot
 from webapp.workflows.models import Workflow
 
 STORED_AT_ONCE = 8  # columns in a transaction
@@ -55,7 +57,7 @@ _FINGERPRINT = """
                       WHERE workflow_id = %(workflow)s),
                      (SELECT max(version) FROM subjects_subjectset subject_set
                       JOIN subjects_setlink link ON link.subject_set_id = subject_set.id
-                      WHERE link.workflow_id = %(workflow)s), %(tree)s::bigint)
+                      WHERE link.workflow_id = %(workflow)s), %(tree)s::bigint, %(debiased)s::text)
     FROM consensus_consensus known WHERE known.workflow_id = %(workflow)s
 """
 
@@ -63,7 +65,8 @@ _FINGERPRINT = """
 def fingerprint(workflow: Workflow) -> str:
     """Return what is another text once a vote or a galaxy has come or gone."""
     with connection.cursor() as cursor:
-        cursor.execute(_FINGERPRINT, {"workflow": workflow.pk, "tree": workflow.tree_id})
+        values = {"workflow": workflow.pk, "tree": workflow.tree_id}
+        cursor.execute(_FINGERPRINT, values | {"debiased": "debiased" * workflow.is_debiased})
         return str(cursor.fetchone()[0])
 
 
@@ -72,23 +75,38 @@ def make_edition(edition: Edition) -> None:
     started_s = time.perf_counter()
     workflow = Workflow.objects.select_related("tree").get(pk=edition.workflow_id)
     metadata = snapshot.metadata_kinds(workflow)
-    columns = Columns.of(workflow.tree.tree, metadata)
+    use = debias.inputs(metadata) if workflow.is_debiased else None
+    columns = Columns.of(workflow.tree.tree, metadata, debiased=use is not None)
     as_of, seen = timezone.now(), fingerprint(workflow)
     number = edition.number + 1
     with TemporaryDirectory(prefix="edition-") as folder:
         spool = Spool(Path(folder), columns.stored)
-        for evidence in snapshot.evidence(workflow):
-            work.rest(edition)
-            spool.add(columns.stored_values(evidence))
+        with snapshot.one_moment() as moment:
+            corrected = _corrected(moment, workflow, use)
+            for evidence in snapshot.evidence_at(moment, workflow):
+                work.rest(edition)
+                part = slice(spool.n_rows, spool.n_rows + len(evidence))
+                own = None if corrected is None else corrected[part]
+                spool.add(columns.stored_values(evidence, own))
         _clear(edition, keep=edition.number)
         for start in range(0, len(columns.stored), STORED_AT_ONCE):
             some = columns.stored[start : start + STORED_AT_ONCE]
             _store(edition, number, [spool.packed(column) for column in some])
     edition.number, edition.as_of, edition.fingerprint = number, as_of, seen
     edition.tree, edition.n_rows = workflow.tree, spool.n_rows
+    edition.is_debiased = use is not None
     edition.metadata = {name: str(kind) for name, kind in metadata.items()}
     edition.took_s = time.perf_counter() - started_s
     _finish(edition)
+
+
+def _corrected(
+    moment: snapshot.Cursor, workflow: Workflow, use: debias.Inputs | None
+) -> NDArray[np.float32] | None:
+    """Return the fractions of all galaxies as at low redshift, (N, K); None if it is not wanted."""
+    if use is None:
+        return None
+    return debias.debiased(debias.gather(snapshot.evidence_at(moment, workflow), use))
 
 
 def _store(edition: Edition, number: int, packed: Sequence[Packed]) -> None:
@@ -106,6 +124,7 @@ def _finish(edition: Edition) -> None:
         edition.save(
             update_fields=[
                 "number", "as_of", "fingerprint", "tree", "n_rows", "metadata", "took_s",
+                "is_debiased",
             ]
         )  # fmt: skip
         work.finish(edition)

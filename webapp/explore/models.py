@@ -25,6 +25,9 @@ class Edition(BackgroundWork):
     metadata: "models.JSONField[Any, Any]" = models.JSONField(
         default=dict, blank=True, help_text="Kinds of what its surveys say, by name."
     )
+    is_debiased = models.BooleanField(
+        default=False, help_text="With fractions corrected for redshift."
+    )
     n_rows = models.IntegerField(default=0, help_text="Galaxies.")
     fingerprint = models.TextField(blank=True, help_text="Of the rows that it was made of.")
     as_of = models.DateTimeField(null=True, blank=True)

@@ -5,7 +5,7 @@ replaced, or when others have been needed more lately.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
@@ -103,38 +103,62 @@ class Catalog(Mapping[str, Any]):
         tree = TreeVersion.objects.known(cast("int", edition.tree_id)).tree
         self.edition = edition
         self.tree = tree
-        self.columns: Columns = columns_of(tree, tuple(sorted(edition.metadata.items())))
+        self.columns: Columns = columns_of(
+            tree, tuple(sorted(edition.metadata.items())), debiased=edition.is_debiased
+        )
 
     def __getitem__(self, name: str) -> Values:
-        key = _Key(self.edition.workflow_id, self.edition.number, name)
-        found = _shelf.get(key)
-        if found is None:
-            found = self._made(name)
-            _shelf.put(key, found)
-        return found
-
-    def _made(self, name: str) -> Values:
-        recipe = self.columns.recipes.get(name)
-        if recipe is None:
-            return self._read(name)
-        return recipe.values({one: self[one] for one in recipe.needs})
-
-    def _read(self, name: str) -> Values:
-        """Read a column as it was stored.
+        """Return a column.
 
         Raises:
             Replaced: it is no longer there.
             KeyError: there is no such column.
         """
-        kind = self.columns.by_name[name].kind
+        found = _shelf.get(self._key(name))
+        if found is not None:
+            return found
+        recipe = self.columns.recipes.get(name)
+        if recipe is None:
+            return self._read([name])[name]
+        found = recipe.values({one: self[one] for one in recipe.needs})
+        _shelf.put(self._key(name), found)
+        return found
+
+    def load(self, names: Iterable[str]) -> None:
+        """Read what some columns are made of and is not here yet, in one statement.
+
+        Raises:
+            Replaced: they are no longer there.
+        """
+        wanted = {one for name in names for one in self._stored(name)}
+        missing = [name for name in sorted(wanted) if _shelf.get(self._key(name)) is None]
+        if missing:
+            self._read(missing)
+
+    def _read(self, names: list[str]) -> dict[str, Values]:
+        kinds = {name: self.columns.by_name[name].kind for name in names}
         # Binary, for as text every byte would come as two digits.
         connection.ensure_connection()
         with connection.connection.cursor(binary=True) as cursor:
-            cursor.execute(_READ, [self.edition.workflow_id, self.edition.number, name])
-            row = cursor.fetchone()
-        if row is None:
+            cursor.execute(_READ, [self.edition.workflow_id, self.edition.number, names])
+            packed = [Packed(*row) for row in cursor.fetchall()]
+        if len(packed) < len(names):
             raise Replaced
-        return Packed(name, *row).unpacked(kind)
+        found = {one.name: one.unpacked(kinds[one.name]) for one in packed}
+        for name, values in found.items():
+            _shelf.put(self._key(name), values)
+        return found
+
+    def _stored(self, name: str) -> Iterator[str]:
+        recipe = self.columns.recipes.get(name)
+        if recipe is None:
+            yield name
+        else:
+            for one in recipe.needs:
+                yield from self._stored(one)
+
+    def _key(self, name: str) -> _Key:
+        return _Key(self.edition.workflow_id, self.edition.number, name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.columns.by_name)
@@ -179,8 +203,8 @@ def _ranks(values: Coded) -> NDArray[np.float64]:
 
 
 _READ = """
-    SELECT dtype, values, texts FROM explore_editioncolumn
-    WHERE workflow_id = %s AND number = %s AND name = %s
+    SELECT name, dtype, values, texts FROM explore_editioncolumn
+    WHERE workflow_id = %s AND number = %s AND name = ANY(%s)
 """
 
 

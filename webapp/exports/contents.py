@@ -53,10 +53,12 @@ class Catalog:
             )
             return int((self.moment.fetchone() or (0,))[0])
         needed = [one for one in self.columns if one.name in self.selection.columns]
-        self._kept = [
-            self.selection.mask(computed(part, needed, self.release))
-            for part in snapshot.evidence_at(self.moment, self.workflow)
-        ]
+        self._kept, start = [], 0
+        for part in snapshot.evidence_at(self.moment, self.workflow):
+            own = self._corrected(slice(start, start + len(part)))
+            table = computed(part, needed, self.release, debiased=own)
+            self._kept.append(self.selection.mask(table))
+            start += len(part)
         return int(sum(mask.sum() for mask in self._kept))
 
     def parts(self) -> Iterator[Rows]:
@@ -68,14 +70,18 @@ class Catalog:
         start = 0
         parts = snapshot.evidence_at(self.moment, self.workflow)
         for number, part in enumerate(snapshot.read_ahead(self.moment, parts)):
-            places: Any = slice(start, start + len(part))
             rows: Any = slice(None) if self._kept is None else np.flatnonzero(self._kept[number])
-            corrected = None if self._debiased is None else self._debiased[places][rows]
+            own = self._corrected(slice(start, start + len(part)))
+            corrected = None if own is None else own[rows]
             some = part.part(rows)
             table = computed(some, self.columns, self.release, debiased=corrected)
             check(table, self.columns)
             yield table
             start += len(part)
+
+    def _corrected(self, places: slice) -> NDArray[np.float32] | None:
+        """Return the fractions of some galaxies as at low redshift; None if they are not wanted."""
+        return None if self._debiased is None else self._debiased[places]
 
 
 @dataclass

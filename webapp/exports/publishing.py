@@ -4,9 +4,11 @@ import json
 import math
 import shutil
 import uuid
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -39,7 +41,10 @@ def publish_release(release: Release) -> None:
     folder = _empty_folder(release)
     with snapshot.one_moment() as moment:
         release.snapshot_at = instant_of(moment)
-        catalog = Catalog(moment, release.workflow, release=str(release.number))
+        workflow = release.workflow
+        catalog = Catalog(
+            moment, workflow, release=str(release.number), is_debiased=workflow.is_debiased
+        )
         release.n_rows = catalog.count()
         maker = _Maker(release, folder, release.snapshot_at)
         maker.write_catalog(catalog)
@@ -100,13 +105,17 @@ def _models(moment: snapshot.Cursor, release: Release) -> list[ModelVersion]:
 
 
 class Sink:
-    """A file of a release; one whose format cannot hold a value is left out, and says why."""
+    """A file of a release; one whose format cannot hold the table is left out, and says why."""
 
-    def __init__(self, writer: Writer) -> None:
-        self.writer, self.refusal = writer, ""
+    def __init__(self, opened: Callable[[], Writer]) -> None:
+        self._opened, self.refusal = opened, ""
 
     def __enter__(self) -> Self:
-        self.writer.__enter__()
+        try:
+            self.writer = self._opened()
+            self.writer.__enter__()
+        except Unwritable as refusal:
+            self.refusal = str(refusal)
         return self
 
     def __exit__(
@@ -148,12 +157,12 @@ class _Maker:
         )  # fmt: skip
         with ExitStack() as stack:
             sinks = {
-                FORMATS[key].name: stack.enter_context(
-                    Sink(self._writer(key, "catalog", catalog.columns, n_rows))
+                one.name: stack.enter_context(
+                    Sink(partial(self._writer, key, "catalog", catalog.columns, n_rows))
                 )
-                for key in FORMATS
+                for key, one in FORMATS.items()
             }
-            first = stack.enter_context(Sink(sample))
+            first = stack.enter_context(Sink(lambda: sample))
             for rows in catalog.parts():
                 for sink in sinks.values():
                     sink.write(rows)

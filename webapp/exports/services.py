@@ -74,6 +74,7 @@ def request_export(
             f"The table {shown(table)} is in another project's own form, which is CSV, and "
             f"{shown(format)} was asked for: choose CSV."
         )
+    is_debiased |= workflow.is_debiased and table == Table.CATALOG and _can_debias(workflow)
     export = Export(
         workflow=workflow,
         requested_by=asked_by,
@@ -95,6 +96,10 @@ def request_export(
     _note(asked_by, "request_export", workflow, {"format": format, "table": table, "query": query})
     wake("exports")
     return export
+
+
+def _can_debias(workflow: Workflow) -> bool:
+    return debias.inputs(snapshot.metadata_kinds(workflow)) is not None
 
 
 def _checked(workflow: Workflow, query: str, table: str, *, is_debiased: bool) -> str:

@@ -43,7 +43,8 @@ def ask(request: HttpRequest, workflow: Workflow) -> HttpResponse:
     """Ask for a file of a campaign, of the galaxies that the filters in the address choose."""
     if request.method != "POST":
         # The filters are those of the catalog page that led here.
-        form = ExportForm(initial={"query": request.GET.urlencode()})
+        initial = {"query": request.GET.urlencode(), "is_debiased": workflow.is_debiased}
+        form = ExportForm(initial=initial)
         return _ask_page(request, workflow, form)
     form = ExportForm({"table": "catalog", **request.POST.dict()})
     if not form.is_valid():
@@ -71,7 +72,8 @@ def _ask_page(
 def _words(workflow: Workflow, form: ExportForm, kinds: Any) -> list[str]:
     """Return what the filters say, in words; none where they are none."""
     try:
-        columns = catalog_columns(workflow.tree.tree, kinds)
+        is_debiased = workflow.is_debiased and debias.inputs(kinds) is not None
+        columns = catalog_columns(workflow.tree.tree, kinds, debiased=is_debiased)
         return Selection.parse(form["query"].value() or "", columns).words
     except NotAFilter:
         return []

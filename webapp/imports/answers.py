@@ -47,14 +47,47 @@ def _given(tree: Tree, annotations: list[Any]) -> dict[int, list[int]]:
     """Return the answers to each question that has some; an empty choice is not among them."""
     tasks = {name: q for q in tree.questions for name in (q.key, *q.aliases)}
     found: dict[int, list[int]] = {}
-    for task, value in _flat(annotations):
+    for task, value in given(annotations).items():
         question = tasks.get(task)
         if question is None:
             raise RowRefused(f"The tree of this version has no task {shown(task)}.")
-        if value in (None, []):
-            continue
-        found[question.index] = _indices(question, value)  # whoever went back answered anew
+        if value not in (None, []):
+            found[question.index] = _indices(question, value)
     return found
+
+
+def given(annotations: list[Any]) -> dict[str, Any]:
+    """Return what was answered to each task, in their order; whoever went back answered anew.
+
+    What was marked in a survey adds up: each mark may be an annotation of its own.
+
+    Raises:
+        RowRefused: an annotation is none.
+    """
+    found: dict[str, Any] = {}
+    for task, value in _flat(annotations):
+        before = found.get(task)
+        if value in (None, []):
+            found.setdefault(task, value)
+        elif before and _is_survey(before) and _is_survey(value):
+            found[task] = [*before, *value]
+        else:
+            found[task] = value
+    return found
+
+
+def texts_of(value: Any) -> list[str] | None:
+    """Return the answers that a value names, those of a survey too; None if it is none."""
+    if _is_survey(value):
+        return [one["choice"] for one in value]
+    texts = value if isinstance(value, list) else [value]
+    return texts if all(isinstance(text, str) for text in texts) else None
+
+
+def _is_survey(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(one, Mapping) and isinstance(one.get("choice"), str) for one in value
+    )
 
 
 def _flat(annotations: list[Any]) -> Iterator[tuple[str, Any]]:
@@ -74,15 +107,15 @@ def _is_nested(value: Any) -> bool:
 
 
 def _indices(question: Question, value: Any) -> list[int]:
-    texts = value if isinstance(value, list) else [value]
+    texts = texts_of(value)
+    if texts is None:
+        raise RowRefused(f"{_name(question)} is answered with {shown(value)}, which is no text.")
     if question.is_single and len(texts) != 1:
         raise RowRefused(f"{_name(question)} has {len(texts)} answers, and takes one.")
     return sorted({_index(question, text) for text in texts})
 
 
-def _index(question: Question, text: Any) -> int:
-    if not isinstance(text, str):
-        raise RowRefused(f"{_name(question)} is answered with {shown(text)}, which is no text.")
+def _index(question: Question, text: str) -> int:
     plain = folded(text)
     for answer in question.answers:
         if plain == folded(answer.label):

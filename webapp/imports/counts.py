@@ -2,11 +2,12 @@
 
 The columns are found by the tree's own column names and aliases, with or without `_count`. How many
 met a question is the sum of its answers, or what `<question>_total-votes` says where several may be
-chosen.
+chosen. A galaxy may have several names, each in a column of its own: it is the one that the set has
+under any of them, and a new one is called by the first.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -20,7 +21,7 @@ from webapp.consensus.admission import admit_these
 from webapp.consensus.models import ImportedTally
 from webapp.imports import galaxies
 from webapp.imports.models import ImportBatch
-from webapp.imports.tables import FileRefused, Row, RowRefused
+from webapp.imports.tables import MOST_OF_NAME, FileRefused, Row, RowRefused
 from webapp.subjects.models import Subject
 from webapp.workflows.models import Workflow
 
@@ -32,21 +33,22 @@ MOST_CHARACTERS = 100
 
 @dataclass(frozen=True)
 class Counted:
-    """A row that can come in."""
+    """A row that can come in; `names` are the galaxy's, by their columns, in the order of IDS."""
 
-    name: str
+    number: int
+    names: Mapping[str, str]
     votes: list[int]
     asked: list[int]
     n_people: int
     subject: Subject
 
 
-def name_of(row: Row) -> str:
-    """Return the galaxy's name in a row, "" if there is none."""
-    return next((row[column] for column in IDS if row.get(column)), "")
+def names_of(row: Row) -> dict[str, str]:
+    """Return the galaxy's names in a row by their columns, the one for a new galaxy first."""
+    return {column: row[column] for column in IDS if row.get(column)}
 
 
-def read(batch: ImportBatch, row: Row) -> Counted:
+def read(batch: ImportBatch, number: int, row: Row) -> Counted:
     """Return what a row says.
 
     Raises:
@@ -60,17 +62,18 @@ def read(batch: ImportBatch, row: Row) -> Counted:
             f"No column is an answer of the tree {tree.title}; one would be called "
             f"{tree.column(tree.answers[0])}. Choose the campaign with the table's tree."
         )
-    name = name_of(row)
-    if not 0 < len(name) <= 200:
+    names = names_of(row)
+    name = next(iter(names.values()), "")
+    if not 0 < len(name) <= MOST_OF_NAME:
         raise RowRefused(f"The row has no name of its galaxy: one of {', '.join(IDS)}.")
     votes = [0] * tree.n_answers
     for column, place in places:
         votes[place] = _whole(row, column)
     asked = [_asked(row, question, votes) for question in tree.questions]
-    told = {key: row[key] for key in ("ra", "dec", *IDS) if row.get(key)}
+    told = {key: row[key] for key in ("ra", "dec") if row.get(key)} | names
     people = next((_whole(row, column) for column in PEOPLE if row.get(column)), asked[0])
     made = galaxies.made(batch.subject_set_id or 0, name, told, {})
-    return Counted(name, votes, asked, people, made)
+    return Counted(number, names, votes, asked, people, made)
 
 
 def _workflow(batch: ImportBatch) -> Workflow:
@@ -109,22 +112,61 @@ def _asked(row: Row, question: Question, votes: Sequence[int]) -> int:
     return max(*given, _whole(row, f"{question.key}_total-votes"))
 
 
-def store(batch: ImportBatch, rows: Sequence[Counted]) -> int:
-    """Store counts in the caller's transaction, and count them; return how many were new."""
+def store(batch: ImportBatch, rows: Sequence[Counted]) -> tuple[int, dict[int, str]]:
+    """Store counts in the caller's transaction, and count them.
+
+    Returns:
+        How many were new, and of refused ones the reason by the row's number.
+    """
+    refused: dict[int, str] = {}
+    ids = _galaxies(batch, rows, refused)
+    rows = [row for row in rows if row.number in ids]
     if not rows:
-        return 0
-    galaxies.store(batch.subject_set_id or 0, {row.name: row.subject for row in rows})
-    there = Subject.objects.filter(
-        subject_set=batch.subject_set, survey_id__in=[row.name for row in rows]
-    )
-    ids = dict(there.values_list("survey_id", "pk"))
-    workflow = consensus.present(_workflow(batch))
-    admit_these(workflow, list(ids.values()))
-    tallies = consensus.locked(workflow, list(ids.values()))
-    n_new = sum(_put(batch, workflow, ids[row.name], row) for row in rows)
+        return 0, refused
+    workflow, chosen = consensus.present(_workflow(batch)), sorted(set(ids.values()))
+    admit_these(workflow, chosen)
+    tallies = consensus.locked(workflow, chosen)
+    n_new = sum(_put(batch, workflow, ids[row.number], row) for row in rows)
     if n_new:
         recount.repair_locked(workflow, tallies, why="votes were imported")
-    return n_new
+    return n_new, refused
+
+
+def _galaxies(
+    batch: ImportBatch, rows: Sequence[Counted], refused: dict[int, str]
+) -> dict[int, int]:
+    """Return the galaxy of each row by its number; one that the set has not is made of the row."""
+    known = _known(batch, {name for row in rows for name in row.names.values()})
+    new = {row.subject.survey_id: row.subject for row in rows if not _among(known, row)}
+    if new:
+        galaxies.store(batch.subject_set_id or 0, new)
+        known |= _known(batch, set(new))
+    found = {}
+    for row in rows:
+        mine = _among(known, row)
+        if len(set(mine.values())) > 1:
+            refused[row.number] = _several(row, mine)
+        else:
+            found[row.number] = next(iter(mine.values()))
+    return found
+
+
+def _known(batch: ImportBatch, names: Collection[str]) -> dict[str, int]:
+    there = Subject.objects.filter(subject_set=batch.subject_set, survey_id__in=names)
+    return dict(there.values_list("survey_id", "pk"))
+
+
+def _among(known: Mapping[str, int], row: Counted) -> dict[str, int]:
+    """Return the galaxies that the set has under a row's names, by the names' columns."""
+    return {column: known[name] for column, name in row.names.items() if name in known}
+
+
+def _several(row: Counted, mine: Mapping[str, int]) -> str:
+    said = " and ".join(f"{column} {shown(row.names[column])}" for column in mine)
+    return (
+        f"The set has different galaxies under {said}: leave out the column that is not this "
+        f"set's name."
+    )
 
 
 def source_of(name: str) -> str:

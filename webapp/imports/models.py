@@ -73,6 +73,9 @@ class ImportedVersion(models.Model):
     version = models.CharField(max_length=40, help_text="Text: 4.10 is not 4.1.")
     tree = models.ForeignKey(TreeVersion, models.PROTECT, related_name="+")
     batch = models.ForeignKey(ImportBatch, models.PROTECT, related_name="versions")
+    is_inferred = models.BooleanField(
+        default=False, help_text="Out of answers, not out of what the project says of it."
+    )
 
     class Meta:
         constraints = [

@@ -55,11 +55,10 @@ def _chunks(batch: ImportBatch) -> Iterator[tuple[Numbered, ...]]:
 
 def _read(batch: ImportBatch, path: Path) -> Iterator[Numbered]:
     if batch.kind == Kind.WORKFLOWS:
-        return versions.read(path)
-    if batch.kind == Kind.TALLIES:
-        return rows(path, needs=())
-    needs = galaxies.NEEDS if batch.kind == Kind.SUBJECTS else votes.NEEDS
-    return rows(path, needs=needs)
+        return versions.read(path, batch.external_workflow)
+    if batch.kind == Kind.SUBJECTS:
+        return galaxies.read(path)
+    return rows(path, needs=() if batch.kind == Kind.TALLIES else votes.NEEDS)
 
 
 def _store_versions(batch: ImportBatch, part: tuple[Numbered, ...]) -> tuple[int, dict[int, str]]:
@@ -101,10 +100,11 @@ def _store_tallies(batch: ImportBatch, part: tuple[Numbered, ...]) -> tuple[int,
     refused: dict[int, str] = {}
     for number, row in part:
         try:
-            found.append(counts.read(batch, row))
+            found.append(counts.read(batch, number, row))
         except RowRefused as error:
             refused[number] = _words(error)
-    return counts.store(batch, found), refused
+    n_added, others = counts.store(batch, found)
+    return n_added, refused | others
 
 
 _Store = Callable[[ImportBatch, tuple[Numbered, ...]], tuple[int, dict[int, str]]]
@@ -142,6 +142,7 @@ def _name(batch: ImportBatch, row: Row) -> str:
     if batch.kind == Kind.WORKFLOWS:
         return versions.label(row)
     if batch.kind == Kind.TALLIES:
-        return counts.name_of(row)
-    key = "subject_id" if batch.kind == Kind.SUBJECTS else "classification_id"
-    return row.get(key, "")
+        return next(iter(counts.names_of(row).values()), "")
+    if batch.kind == Kind.SUBJECTS:
+        return row.get(galaxies.NAME) or row.get("subject_id", "")
+    return row.get("classification_id", "")

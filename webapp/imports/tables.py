@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from inference.errors import shown
 from webapp.common.errors import DomainError
 
 MAX_CELL = 10_000_000  # characters
+MOST_OF_NAME = 200  # characters of a galaxy's
 Row = dict[str, str]
 _NOTHING = ("NA", "nan", "NaN", "null")  # as R, pandas and JSON write an empty cell
 
@@ -30,23 +32,38 @@ def rows(path: Path, *, needs: tuple[str, ...]) -> Iterator[tuple[int, Row]]:
     Raises:
         FileRefused: it is no table, or lacks a column.
     """
-    csv.field_size_limit(MAX_CELL)
-    opened = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "rt", encoding="utf-8-sig", errors="backslashreplace", newline="") as file:
-        reader = csv.reader((line.replace("\0", "") for line in file), strict=False)
-        header = [name.strip() for name in next(reader, [])]
-        if missing := [name for name in needs if name not in header]:
+    with _opened(path) as reader:
+        names = _names(reader)
+        if missing := [name for name in needs if name not in names]:
             raise FileRefused(
                 f"The file has no column {shown(missing[0])}; it has "
-                f"{shown(', '.join(header[:20]))}. Choose the export of that kind."
+                f"{shown(', '.join(names[:20]))}. Choose the export of that kind."
             )
         try:
             for number, cells in enumerate(reader, 1):
-                yield number, {name: _cell(cell) for name, cell in zip(header, cells, strict=False)}
+                yield number, {name: _cell(cell) for name, cell in zip(names, cells, strict=False)}
         except csv.Error as error:
             raise FileRefused(
                 f"The file cannot be read as CSV ({error}): export it again."
             ) from None
+
+
+def header(path: Path) -> list[str]:
+    """Return the names of a file's columns."""
+    with _opened(path) as reader:
+        return _names(reader)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Iterator[list[str]]]:
+    csv.field_size_limit(MAX_CELL)
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt", encoding="utf-8-sig", errors="backslashreplace", newline="") as file:
+        yield csv.reader((line.replace("\0", "") for line in file), strict=False)
+
+
+def _names(reader: Iterator[list[str]]) -> list[str]:
+    return [name.strip() for name in next(reader, [])]
 
 
 def _cell(cell: str) -> str:

@@ -12,4 +12,5 @@ urlpatterns = [
     path("<int:pk>/part/", views.part, name="import_part"),
     path("<int:pk>/cancel/", views.cancel, name="cancel"),
     path("<int:pk>/refused.csv", views.refused, name="refused"),
+    path("<int:pk>/trees/<int:version>.json", views.tree, name="tree"),
 ]

@@ -1,4 +1,4 @@
-"""Versions of workflows, of a workflow export or of the versions' JSON, into trees."""
+"""Versions of workflows into trees: of a workflow export, of the versions' JSON, or of answers."""
 
 import json
 from collections.abc import Iterator
@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from inference.formats.tree import Tree, load_built_in
+from webapp.imports import inferring
 from webapp.imports.models import ImportBatch, ImportedVersion
-from webapp.imports.tables import FileRefused, Row, RowRefused, json_cell, rows
+from webapp.imports.tables import FileRefused, Row, RowRefused, header, json_cell, rows
 from webapp.imports.trees import tree_of
 from webapp.workflows.services import publish_tree
 
@@ -15,10 +16,13 @@ NEEDS = ("workflow_id", "version", "tasks", "strings")
 _LIKE = "galaxy-zoo-decals"
 
 
-def read(path: Path) -> Iterator[tuple[int, Row]]:
+def read(path: Path, external_workflow: str) -> Iterator[tuple[int, Row]]:
     """Yield each version as a row of the export, whichever form the file has."""
     if path.suffix != ".json":
-        yield from rows(path, needs=NEEDS)
+        is_inferred = set(header(path)) >= set(inferring.NEEDS)
+        yield from (
+            inferring.read(path, external_workflow) if is_inferred else rows(path, needs=NEEDS)
+        )
         return
     try:
         versions = json.loads(path.read_text(encoding="utf-8-sig"))
@@ -61,6 +65,12 @@ def store(batch: ImportBatch, row: Row) -> bool:
     workflow_id, version = row["workflow_id"], _version(row)
     if not workflow_id or not version:
         raise RowRefused("The row names no workflow, or no version.")
+    if row.get(inferring.REFUSAL):
+        raise RowRefused(row[inferring.REFUSAL])
+    known = ImportedVersion.objects.filter(external_workflow=workflow_id, version=version).first()
+    is_inferred = inferring.REFUSAL in row
+    if known and is_inferred and not known.is_inferred:
+        return False  # its own export says more than any answers
     tree = tree_of(
         workflow_id=workflow_id,
         name=row.get("display_name", ""),
@@ -70,12 +80,12 @@ def store(batch: ImportBatch, row: Row) -> bool:
         like=_like(batch),
     )
     stored = publish_tree(document=tree.to_json(), by=batch.requested_by)
-    known = ImportedVersion.objects.filter(external_workflow=workflow_id, version=version)
-    if known.filter(tree=stored).exists():
+    if known and (known.tree_id, known.is_inferred) == (stored.pk, is_inferred):
         return False
     ImportedVersion.objects.update_or_create(
-        external_workflow=workflow_id, version=version, defaults={"tree": stored, "batch": batch}
-    )
+        external_workflow=workflow_id, version=version,
+        defaults={"tree": stored, "batch": batch, "is_inferred": is_inferred},
+    )  # fmt: skip
     return True
 
 

@@ -11,6 +11,7 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
@@ -27,6 +28,7 @@ from webapp.subjects import uploads
 PAGE = "imports/import.html"
 PER_PAGE = 25
 SHOWN_PROBLEMS = 20
+SHOWN_VERSIONS = 200
 View = Callable[..., HttpResponseBase]
 
 
@@ -39,11 +41,11 @@ def _own(request: HttpRequest) -> Any:
 
 def _own_import(view: View) -> View:
     @wraps(view)
-    def wrapped(request: HttpRequest, pk: int) -> HttpResponse:
+    def wrapped(request: HttpRequest, pk: int, **rest: Any) -> HttpResponse:
         batch = _own(request).filter(pk=pk).first()
         if batch is None:
             raise Http404
-        return cast("HttpResponse", view(request, batch))
+        return cast("HttpResponse", view(request, batch, **rest))
 
     return owners_only(wrapped)
 
@@ -97,7 +99,21 @@ def part(request: HttpRequest, batch: ImportBatch) -> HttpResponse:
 
 def _context(batch: ImportBatch) -> dict[str, Any]:
     problems = batch.problems.order_by("row_number")[:SHOWN_PROBLEMS]
-    return {"batch": batch, "problems": problems}
+    versions = batch.versions.select_related("tree").order_by("pk")[:SHOWN_VERSIONS]
+    return {"batch": batch, "problems": problems, "versions": versions}
+
+
+@require_safe
+@_own_import
+def tree(request: HttpRequest, batch: ImportBatch, version: int) -> HttpResponse:  # noqa: ARG001
+    """Answer the tree of a version as the file that a new campaign takes."""
+    found = batch.versions.select_related("tree").filter(pk=version).first()
+    if found is None:
+        raise Http404
+    response = HttpResponse(found.tree.document, content_type="application/json")
+    name = f"{found.tree.key}-{slugify(found.version.replace('.', '-'))}.json"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
 
 
 @require_POST

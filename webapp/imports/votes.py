@@ -119,7 +119,7 @@ def _tree(trees: _TREES, workflow_id: str, version: str) -> TreeVersion:
     hint = f" Was it {padded[0]}, read as a number?" if padded else ""
     raise RowRefused(
         f"Version {shown(version)} of workflow {workflow_id} is not known here: import the "
-        f"workflow export that has it.{hint}"
+        f"workflow export that has it, or, where there is none, this file as workflows.{hint}"
     )
 
 

@@ -101,6 +101,15 @@ class VoteDisplayForm(forms.Form):
             "everybody does once the galaxy has retired. Scientists always do."
         ),
     )
+    is_debiased = forms.BooleanField(
+        label=_("Show fractions corrected for redshift too"),
+        required=False,
+        help_text=_(
+            "As galaxies would look nearby: for populations, not for single galaxies. Learned from "
+            "the survey's redshifts, magnitudes and sizes, they stand in the catalog, in its files "
+            "and in releases."
+        ),
+    )
 
 
 class RuleForm(forms.Form):

@@ -131,6 +131,11 @@ class Workflow(models.Model):
         db_default=True,
         help_text="Volunteers see the votes of an open galaxy only after their own.",
     )
+    is_debiased = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="The catalog has fractions corrected for redshift, where the surveys allow it.",
+    )
     owners = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="workflows")
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.DRAFT)
     created_at = models.DateTimeField(db_default=Now())

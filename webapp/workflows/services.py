@@ -117,6 +117,7 @@ def duplicate_workflow(*, workflow: Workflow, by: User) -> Workflow:
         "rule": workflow.rule,
         "mixture": workflow.mixture,
         "hides_votes": workflow.hides_votes,
+        "is_debiased": workflow.is_debiased,
     }
     return _create(fields, owner=by, action="duplicate_workflow", copied_from=workflow.slug)
 

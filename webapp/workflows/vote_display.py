@@ -1,4 +1,4 @@
-"""Who sees the votes of a galaxy before it retires."""
+"""What the catalog shows: votes of galaxies that are still open, fractions made comparable."""
 
 from django.db import transaction
 
@@ -8,14 +8,27 @@ from webapp.workflows.models import Workflow
 
 
 @transaction.atomic
-def change_vote_display(*, workflow: Workflow, hides_votes: bool, by: User) -> Workflow:
-    """Let volunteers see the votes of an open galaxy at any time, or only after their own."""
+def change_vote_display(
+    *, workflow: Workflow, hides_votes: bool, by: User, is_debiased: bool | None = None
+) -> Workflow:
+    """Let volunteers see the votes of an open galaxy at any time, or only after their own.
+
+    Args:
+        is_debiased: the catalog has fractions corrected for redshift; None: as before.
+    """
     locked = Workflow.objects.select_for_update(no_key=True).get(pk=workflow.pk)
-    if locked.hides_votes != hides_votes:
-        audit.write_entry(
-            actor=by, action="change_vote_display", target="workflow", target_id=locked.pk,
-            old=locked.hides_votes, new=hides_votes,
-        )  # fmt: skip
-        locked.hides_votes = hides_votes
-        locked.save(update_fields=["hides_votes"])
+    _change(locked, "hides_votes", hides_votes, "change_vote_display", by)
+    if is_debiased is not None:
+        _change(locked, "is_debiased", is_debiased, "change_debiasing", by)
     return locked
+
+
+def _change(locked: Workflow, field: str, value: bool, action: str, by: User) -> None:  # noqa: FBT001
+    old = getattr(locked, field)
+    if old == value:
+        return
+    audit.write_entry(
+        actor=by, action=action, target="workflow", target_id=locked.pk, old=old, new=value
+    )
+    setattr(locked, field, value)
+    locked.save(update_fields=[field])

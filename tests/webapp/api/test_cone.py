@@ -2,11 +2,13 @@
 
 import io
 import warnings
+from importlib import resources
 
 import numpy as np
 import pytest
 import pyvo
 import requests
+import xmlschema
 from astropy import units
 from astropy.coordinates import SkyCoord
 from astropy.io.votable import parse
@@ -303,6 +305,14 @@ def test_every_answer_says_where_it_comes_from(client, one):
         ):  # fmt: skip
             assert infos[name], name
         assert query.split("&")[0] in infos["request"]
+
+
+def test_the_schema_of_the_ivoa_finds_nothing_in_any_answer(client, one):
+    place = resources.files("astropy.io.votable") / "data" / "VOTable.v1.4.xsd"
+    schema = xmlschema.XMLSchema11(place.read_text())
+    for query in ("RA=10&DEC=20&SR=1", "RA=10&DEC=20&SR=0", "RA=10&DEC=20&SR=1&VERB=3", "RA=x"):
+        answer = client.get(f"{address(one)}?{query}").content.decode()
+        assert list(schema.iter_errors(answer)) == [], query
 
 
 def test_a_search_that_cannot_reach_the_database_is_not_available(client, one, monkeypatch):

@@ -12,6 +12,7 @@ import pytest
 from astropy.table import Table
 from ruamel.yaml import YAML
 
+from inference.formats.tree import Tree
 from tests import make
 from tests.webapp.api.programs import Program
 from webapp.common.models import WorkStatus
@@ -148,6 +149,20 @@ def test_a_format_that_cannot_hold_a_value_is_left_out_and_said(campaign, alice)
     assert "catalog.fits" not in names
     assert {"catalog.vot", "catalog.parquet"} <= names
     assert "There is no FITS file." in (release.folder / "README.md").read_text()
+
+
+def test_a_format_that_cannot_hold_the_columns_is_left_out_and_said(alice):
+    answers = [{"key": f"a{n}", "label": f"A {n}", "help": "", "icon": "", "aliases": [],
+                "artifact": False, "next": None} for n in range(120)]  # fmt: skip
+    question = {"key": "which", "text": "Which?", "kind": "single", "help": "", "aliases": [],
+                "answers": answers}  # fmt: skip
+    tree = Tree.parse({"format": 1, "key": "wide", "title": "Wide", "campaign": "",
+                       "questions": [question]})  # fmt: skip
+    release = made(make.workflow(tree=tree, n_subjects=1), alice)
+    names = {file["name"] for file in release.files}
+    assert "catalog.fits" not in names
+    assert {"catalog.vot", "catalog.parquet", "catalog.csv", "catalog.ecsv"} <= names
+    assert "FITS holds at most 999" in (release.folder / "README.md").read_text()
 
 
 def test_what_a_killed_worker_has_left_is_removed(campaign, alice):

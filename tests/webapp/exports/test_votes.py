@@ -2,22 +2,18 @@
 
 import json
 import re
-from pathlib import Path
 
 import pandas as pd
 import pytest
-from astropy.table import Table
 from django.db import connection
 
 from inference.formats.tree import Tree, load_built_in
 from tests import make
-from webapp.accounts.models import Role, Volunteer
+from webapp.accounts.models import Volunteer
 from webapp.classifications.models import Classification, Standing
-from webapp.exports import services, snapshot, votes
+from webapp.exports import snapshot, votes
 from webapp.exports.columns import check, vote_columns
 from webapp.exports.pseudonyms import person_of, pseudonym
-from webapp.exports.tasks import run_exports
-from webapp.exports.writers import FORMATS
 
 pytestmark = pytest.mark.django_db
 
@@ -150,37 +146,3 @@ def test_a_claimed_browser_is_the_same_person():
     assert len(set(table_of(workflow).volunteer)) == 2
     Volunteer.objects.filter(uuid=anonymous.holder).update(user=alice)
     assert len(set(table_of(workflow).volunteer)) == 1
-
-
-def readable(path: Path) -> str:
-    """All that a file says: its bytes, and its columns where they are compressed or encoded."""
-    content = path.read_bytes().decode("utf-8", "replace")
-    if path.suffix == ".parquet":
-        return content + str(pd.read_parquet(path).to_csv())
-    if path.suffix == ".vot":
-        return content + str(Table.read(path).to_pandas().to_csv())
-    return content
-
-
-@pytest.mark.parametrize("format_", sorted(FORMATS))
-def test_no_file_says_who_somebody_is(format_, settings, tmp_path):
-    settings.EXPORTS_ROOT = tmp_path
-    scientist = make.user("vera", Role.SCIENTIST)
-    alice = make.user("alice-of-the-stars")
-    workflow = make.workflow(n_subjects=1)
-    galaxy = workflow.subject_sets.get().subjects.get()
-    make.classification(make.visitor(alice), workflow, galaxy)
-    anonymous = make.visitor()
-    make.classification(anonymous, workflow, galaxy)
-    volunteers = [str(row.volunteer.uuid) for row in Classification.objects.all()]
-    for table in ("votes", "catalog"):
-        export = services.request_export(
-            workflow=workflow, asked_by=scientist, format=format_, table=table
-        )
-        run_exports()
-        export.refresh_from_db()
-        assert export.status == "done", export.error
-        content = readable(export.path)
-        assert galaxy.survey_id in content
-        for secret in (alice.username, alice.email, scientist.username, *volunteers):
-            assert secret not in content

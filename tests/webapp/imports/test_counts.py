@@ -71,3 +71,33 @@ def test_tables_with_long_names_do_not_take_each_others_place():
     assert kept[:2] == names[:2]
     assert len(set(kept)) == 4
     assert max(map(len, kept)) <= MOST_CHARACTERS
+
+
+NAMED = ["subject_id", "iauname", "ra", "dec", "smooth-or-featured_smooth"]
+
+
+def test_a_galaxy_is_the_one_that_the_set_has_under_any_of_its_names(campaign, tmp_path):
+    (galaxy,) = make.subjects(1, campaign.subject_sets.get())
+    make.link_again(campaign)
+    file = table(
+        tmp_path / "a.csv", NAMED,
+        ["77", galaxy.survey_id, "", "", "3"], ["78", "J2", "", "", "4"], ["", "J3", "", "", "5"],
+    )  # fmt: skip
+    assert counts(read("tallies", file, campaign)) == (3, 0, 0)
+    assert counts(read("tallies", file, campaign)) == (0, 3, 0)
+    found = {row.subject.survey_id: row.votes[0] for row in Consensus.objects.all()}
+    assert found == {galaxy.survey_id: 3, "78": 4, "J3": 5}  # a new one has the first name
+
+
+def test_names_of_different_galaxies_are_refused_with_their_columns(campaign, tmp_path):
+    one, other = make.subjects(2, campaign.subject_sets.get())
+    make.link_again(campaign)
+    file = table(
+        tmp_path / "a.csv", NAMED,
+        [one.survey_id, other.survey_id, "", "", "3"], [one.survey_id, "", "", "", "1"],
+    )  # fmt: skip
+    batch = read("tallies", file, campaign)
+    assert counts(batch) == (1, 0, 1)
+    reason = batch.problems.get().reason
+    assert f"subject_id '{one.survey_id}' and iauname '{other.survey_id}'" in reason
+    assert ImportedTally.objects.get().subject_id == one.pk

@@ -167,12 +167,43 @@ def test_rows_of_other_workflows_are_refused_one_by_one(decals, files, name, n_r
     assert "this import is of 6122" in only.problems.first().reason
 
 
-def test_a_manifest_is_no_export(campaign, files):
-    batch = read("classifications", files / "countertop_subject_manifest_with_gold.csv", campaign)
+MANIFEST = "countertop_subject_manifest_with_gold.csv"
+
+
+def test_a_manifest_brings_its_subjects_row_by_row(campaign, files):
+    assert counts(read("subjects", files / MANIFEST, campaign)) == (208, 0, 0)
+    assert counts(read("subjects", files / MANIFEST, campaign)) == (0, 208, 0)
+    with (files / MANIFEST).open(newline="", encoding="utf-8") as file:
+        rows = {row["!subject_id"]: row for row in csv.DictReader(file)}
+    there = {row.survey_id: row.metadata for row in Subject.objects.all()}
+    assert there == {
+        name: {key: cell.strip() for key, cell in row.items() if cell.strip()}
+        for name, row in rows.items()
+    }
+
+
+def test_a_bad_row_of_a_manifest_is_refused_with_its_reason(campaign, tmp_path):
+    file = table(
+        tmp_path / "manifest.csv", ["#Image", "!RA", "dec", "//secret"],
+        ["a.png", "10.5", "-5", "x"], ["", "1", "2", ""], ["b.png", "400", "2", ""],
+        ["c.png", "", "", "y"],
+    )  # fmt: skip
+    batch = read("subjects", file, campaign)
+    assert counts(batch) == (2, 0, 2)
+    assert [one.row_number for one in batch.problems.order_by("row_number")] == [2, 3]
+    assert "400" in batch.problems.get(row_number=3).reason
+    first = Subject.objects.get(survey_id="a.png")
+    assert (first.ra_deg, first.dec_deg) == (10.5, -5)
+
+
+def test_a_manifest_is_no_export_of_votes_or_workflows(campaign, files):
+    batch = read("classifications", files / MANIFEST, campaign)
     assert batch.status == "failed"
     assert "no column 'classification_id'" in batch.error
-    batch = read("workflows", files / "countertop_subject_manifest_with_gold.csv", campaign)
+    batch = read("workflows", files / MANIFEST, campaign)
     assert batch.status == "failed"
+    batch = read("subjects", files / f"{ROWS}.csv", campaign)
+    assert "no column 'subject_id'" in batch.error
 
 
 # What follows needs no real data.

@@ -67,11 +67,12 @@ def _lines(header: Header, n_rows: int) -> Iterator[str]:
         'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
     )
     yield '<RESOURCE type="results">'
-    yield f'<COOSYS ID="{_SKY}" system="ICRS"/>'
-    yield f'<TIMESYS ID="{_CLOCK}" timescale="UTC" refposition="TOPOCENTER"/>'
     yield '<INFO name="QUERY_STATUS" value="OK"/>'
     for name, text in header.said.items():
         yield f"<INFO name={_attribute(name)} value={_attribute(text)}/>"
+    # Behind every INFO, as the schema wants it.
+    yield f'<COOSYS ID="{_SKY}" system="ICRS"/>'
+    yield f'<TIMESYS ID="{_CLOCK}" timescale="UTC" refposition="TOPOCENTER"/>'
     yield f'<TABLE name={_attribute(header.table)} nrows="{n_rows}">'
     yield f"<DESCRIPTION>{_text(header.title)}</DESCRIPTION>"
 

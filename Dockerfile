@@ -32,6 +32,7 @@ COPY inference inference
 COPY webapp webapp
 COPY static static
 COPY templates templates
+COPY locale locale
 COPY training/configs training/configs
 ENV VAR_DIR=/var/lib/tuning-fork HEARTBEAT_FILE=/tmp/alive PROMETHEUS_MULTIPROC_DIR=/tmp/metrics
 VOLUME /var/lib/tuning-fork

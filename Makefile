@@ -89,6 +89,10 @@ fix: .venv/.dev ## repair what the linters can repair
 bench: .venv/.dev ## classifications a second over HTTP, or B=belief, B=skill, B=tallies (the last two after make peers)
 	@$(BIN)/python -m tests.bench $(B)
 
+.PHONY: scale
+scale: .venv/.dev ## how queries and tables grow up to LARGE=1000000 classifications, on a database of its own
+	@$(BIN)/python -m tests.bench scale --large $(or $(LARGE),1000000)
+
 .PHONY: bench-networks
 bench-networks: .venv-training/.dev ## pictures a second that networks predict and learn from, PICTURES=folder of JPEGs
 	@$(TRAINING)/python -m tests.bench.networks "$(PICTURES)"

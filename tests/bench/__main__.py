@@ -27,6 +27,7 @@ ON_A_SITE: dict[str, Bench] = {
     ),
     "cone": lambda given, var, pid: _module("cone").run(var, pid, given.large),
     "catalog": lambda given, _var, _pid: _module("catalog").run(min(given.large, 500_000)),
+    "scale": lambda given, _var, _pid: _module("scale").run(given.large),
     "exports": lambda given, var, pid: _module("exports").run(var, pid, given.large),
 }
 

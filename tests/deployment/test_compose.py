@@ -116,6 +116,43 @@ def test_the_images_copy_what_is_there_and_run_as_nobody_special():
     assert built == {"web", "gpu", "trainer"}
 
 
+def stages() -> dict[str, list[tuple[str, list[str]]]]:
+    """Return each stage's own instructions, FROM first."""
+    found: dict[str, list[tuple[str, list[str]]]] = {}
+    for name, words in dockerfile():
+        if name == "FROM":
+            here = found[words[-1]] = []
+        here.append((name, words))
+    return found
+
+
+def whole(name: str) -> list[tuple[str, list[str]]]:
+    """Return all instructions that make a stage, those of the stages under it first."""
+    own = stages()[name]
+    under = own[0][1][0]
+    return [*(whole(under) if under in stages() else []), *own]
+
+
+@pytest.mark.parametrize("target", ["web", "gpu", "trainer"])
+def test_an_image_runs_as_nobody_special_says_whether_it_lives_and_installs_nothing(target):
+    made = whole(target)
+    assert [words for name, words in made if name == "USER"][-1] == ["site"]
+    assert "HEALTHCHECK" in {name for name, _ in made}
+    said = " ".join(" ".join(words) for name, words in made if name == "RUN")
+    for tool in ("pip", "apt", "gcc", "make ", "curl"):
+        assert tool not in said, tool
+    copied = [words for name, words in made if name == "COPY"]
+    assert any("--from" in words[0] and words[-1] == "/opt/venv" for words in copied)
+
+
+def test_the_site_s_image_has_every_folder_that_the_settings_read():
+    text = (ROOT / "webapp" / "settings.py").read_text()
+    read_there = set(re.findall(r'BASE_DIR / "(\w+)"', text)) - {"var"}
+    copied = {words[0].split("/")[0] for name, words in whole("web") if name == "COPY"}
+    assert "locale" in read_there
+    assert read_there <= copied
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

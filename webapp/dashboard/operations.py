@@ -43,13 +43,14 @@ def operations_part(request: HttpRequest) -> HttpResponse:
 def _context() -> dict[str, Any]:
     checks, kinds = list(health.readiness()), longwork.kinds()
     processes = list(Process.objects.order_by("kind", "name"))
-    campaigns = doing.campaigns()
+    last_minute = rates.last_minute()
+    campaigns = doing.campaigns(last_minute)
     return {
         "now": timezone.now(),
         "every_s": EVERY_S,
         "checks": checks,
         "needs": needs(checks=checks, processes=processes, kinds=kinds, campaigns=campaigns),
-        "n_last_minute": sum(rates.last_minute().values()),
+        "n_last_minute": sum(last_minute.values()),
         "last_at": rates.last_at(),
         "campaigns": campaigns,
         "processes": processes,

@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "webapp.retraining",
     "webapp.exports",
     "webapp.imports",
+    "webapp.backups",
     "webapp.dashboard",
     "webapp.explore",
     "webapp.api",
@@ -218,6 +219,9 @@ WAKES = {
 # process. Nothing is forked there, which CUDA does not survive.
 SCORING_QUEUE = "scoring"
 CELERY_TASK_ROUTES = {"webapp.predictions.tasks.score_unscored": {"queue": SCORING_QUEUE}}
+# A process of its own on a server: who tries a backup must be allowed to make a database.
+BACKUP_QUEUE = "celery" if LOCAL_MODE else "backups"
+CELERY_TASK_ROUTES["webapp.backups.tasks.back_up_when_due"] = {"queue": BACKUP_QUEUE}
 GPU = env_choice("GPU", "prefer", ("prefer", "require", "off"))
 SCORING_THREADS = env_int("SCORING_THREADS", "0", at_least=0)  # 0: all cores
 CELERY_BEAT_SCHEDULE = {
@@ -266,6 +270,13 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 3600},
     },
 }
+BACKUP_DIR = env_str("BACKUP_DIR", "")  # without it, nobody makes backups by themselves
+if BACKUP_DIR:
+    CELERY_BEAT_SCHEDULE["backups"] = {
+        "task": "webapp.backups.tasks.back_up_when_due",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    }
 
 # What programs read
 API_REQUESTS_PER_MINUTE = env_int("API_REQUESTS_PER_MINUTE", "300", at_least=1)
@@ -461,6 +472,8 @@ ANSWERS_PER_MINUTE = env_int("ANSWERS_PER_MINUTE", "120", at_least=1)
 
 # Operators
 LEAST_FREE_MB = env_int("LEAST_FREE_MB", "1000")  # of the disk under VAR_DIR
+BACKUP_KEY = env_str("BACKUP_KEY", "")  # of the age format; without it they are not encrypted
+BACKUPS_KEPT = env_int("BACKUPS_KEPT", "14", at_least=1)
 METRICS_TOKEN = env_str("METRICS_TOKEN", "")
 SENTRY_DSN = env_str("SENTRY_DSN", "")
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from webapp.accounts.access import admins_only
+from webapp.backups import queries as backups
 from webapp.common.audit import write_entry
 from webapp.common.models import Process, WorkStatus
 from webapp.dashboard import health, longwork
@@ -40,6 +41,8 @@ def _context() -> dict[str, Any]:
     checks = list(health.readiness())
     return {
         "checks": checks,
+        "backup": backups.last_good_drill(),
+        "drill": backups.last_drill(),
         "is_ready": all(check.is_right for check in checks),
         "processes": Process.objects.order_by("kind", "name"),
         "kinds": longwork.kinds(),

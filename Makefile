@@ -50,7 +50,7 @@ endif
 
 .PHONY: test-site
 test-site: .venv/.dev browser ## the tests of the site and of inference
-	@$(BIN)/python -m pytest -n 2 $(T)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(T)
 
 .PHONY: test-training
 test-training: .venv-training/.dev ## the tests of the training

@@ -133,7 +133,9 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 def _unpacked(path: Path, content: bytes) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
-        tensors = safetensors.torch.load(content)
+        # What it returns lies inside Python's own byte arrays, aligned as those are. A training
+        # writes to its state for hours, so it gets memory that PyTorch has made.
+        tensors = {name: one.clone() for name, one in safetensors.torch.load(content).items()}
         with safe_open(path, framework="pt") as opened:
             facts = json.loads((opened.metadata() or {}).get("facts", "{}"))
     except (SafetensorError, ValueError) as error:

@@ -202,6 +202,7 @@ WAKES = {
     "admission": ["webapp.consensus.tasks.admit_subjects"],
     "judgement": ["webapp.consensus.tasks.judge_subjects"],
     "recount": ["webapp.classifications.tasks.follow_trees"],
+    "recounts": ["webapp.classifications.tasks.run_recounts"],
     "reweighing": ["webapp.classifications.tasks.run_reweighings"],
     "exclusion": ["webapp.classifications.tasks.apply_exclusions"],
     "progress": ["webapp.consensus.tasks.measure_progress"],
@@ -250,7 +251,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 600},
     },
     "recount": {
-        "task": "webapp.classifications.tasks.compare_tallies_with_votes",
+        "task": "webapp.classifications.tasks.start_recounts",
         "schedule": 24 * 3600.0,
         "options": {"expires": 3600},
     },

@@ -10,6 +10,6 @@ os.environ.setdefault("STATEMENT_TIMEOUT_S", "20")
 application = get_wsgi_application()
 
 # gunicorn runs none of Django's checks.
-from webapp.common.checks import refuse_unsafe_start  # noqa: E402 - the settings come first
+from webapp.common.start import refuse_unsafe  # noqa: E402 - the settings come first
 
-refuse_unsafe_start()
+refuse_unsafe()

@@ -106,7 +106,7 @@ def search(request: HttpRequest, slug: str) -> HttpResponse:
         columns,
         _fields(workflow.tree.tree, wanted.verbosity),
         table,
-        origin(request),
+        origin(request, workflow),
         description=words,
         is_cut=is_cut,
     )

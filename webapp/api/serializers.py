@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from webapp.common.models import WorkStatus
-from webapp.exports.citation import citation
+from webapp.exports.citation import of_release
 from webapp.registry.models import ModelVersion
 from webapp.registry.models import Status as ModelStatus
 from webapp.subjects.models import Subject
@@ -189,7 +189,7 @@ class ReleaseSerializer(serializers.Serializer[Any]):
 
     @extend_schema_field({"type": "string"})
     def get_citation(self, release: Any) -> str:
-        return citation(release)
+        return of_release(release).sentence
 
     @extend_schema_field({"type": "string", "format": "uri"})
     def get_page(self, release: Any) -> str:

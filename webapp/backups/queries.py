@@ -2,6 +2,8 @@
 
 from webapp.backups.models import Drill
 
+OLD_AFTER_S = 36 * 3600.0  # as in deploy/alerts.yml
+
 
 def last_good_drill() -> Drill | None:
     """Return the drill of the newest backup that was found to be whole."""

@@ -23,6 +23,7 @@ from webapp.consensus.models import PROGRESS_RATION, Consensus, RetiredReason, S
 from webapp.workflows.models import Workflow
 
 DAYS = 60
+FULL_DAYS = 14  # from which the end is foretold (UX-P2)
 WEIGHT_BINS = 16
 MASSES = (0.5, 0.8, 0.9)
 LEAST_ASKED = 10  # people, for a network to be judged by what they said
@@ -37,8 +38,7 @@ def measure_insight(workflow: Workflow, *, is_rationed: bool = True) -> None:
     started = time.perf_counter()
     tree = workflow.tree.tree
     galaxies = _galaxies(workflow)
-    figures = {
-        "days": _days(workflow),
+    figures = _days(workflow) | {
         "agreement": agreement(galaxies["votes"], tree),
         "retired": dict(Counter(filter(None, galaxies["reason"]))),
         "n_subjects": len(galaxies["reason"]),
@@ -63,23 +63,36 @@ def _may_measure(known: Insight) -> bool:
 
 _DAYS = """
     SELECT (given.received_at AT TIME ZONE 'UTC')::date, count(*),
-           count(*) FILTER (WHERE standing.state = 'counted')
+           count(*) FILTER (WHERE standing.state = 'counted'),
+           count(*) FILTER (WHERE standing.state = 'counted' AND NOT known.is_gold
+                            AND known.retired_reason <> 'withdrawn')
     FROM classifications_classification given
     LEFT JOIN classifications_standing standing ON standing.classification_id = given.id
+    LEFT JOIN consensus_consensus known
+      ON (known.workflow_id, known.subject_id) = (given.workflow_id, given.subject_id)
     WHERE given.workflow_id = %s AND given.received_at >= %s
     GROUP BY 1 ORDER BY 1
 """
 
 
-def _days(workflow: Workflow) -> list[list[Any]]:
-    """Return [day, classifications, those that count] of the last days, the empty ones too."""
+def _days(workflow: Workflow) -> dict[str, list[list[Any]]]:
+    """Return what came in on each of the last days, also on those when nothing did.
+
+    Returns:
+        Of `days` [day, classifications, those that count]; of `toward`, of the last full days,
+        [day, those that count toward retirement], as `consensus.measuring` sums them.
+    """
     today = timezone.now().date()
     first = today - timedelta(days=DAYS - 1)
     with connection.cursor() as cursor:
         cursor.execute(_DAYS, [workflow.pk, first])
-        found = {day: (n_all, n_counted) for day, n_all, n_counted in cursor.fetchall()}
+        found = {day: counts for day, *counts in cursor.fetchall()}
     days = [first + timedelta(days=number) for number in range(DAYS)]
-    return [[day.isoformat(), *found.get(day, (0, 0))] for day in days]
+    filled = [[day.isoformat(), *found.get(day, (0, 0, 0))] for day in days]
+    return {
+        "days": [row[:3] for row in filled],
+        "toward": [[day, toward] for day, _, _, toward in filled[-FULL_DAYS - 1 : -1]],
+    }
 
 
 def _galaxies(workflow: Workflow) -> dict[str, Any]:

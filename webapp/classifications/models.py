@@ -217,6 +217,22 @@ class Reweighing(BackgroundWork):
         return f"re-weighing {self.pk}"
 
 
+class Recount(BackgroundWork):
+    """A campaign's tallies and queues are compared with its votes; the newest one is kept."""
+
+    workflow = models.ForeignKey(Workflow, models.CASCADE, related_name="recounts")
+    last_subject_id = models.BigIntegerField(
+        default=0, help_text="Galaxies compared up to this one."
+    )
+    n_differences = models.IntegerField(default=0)
+    words = ArrayField(
+        models.TextField(), default=list, help_text="The first differences, a line each."
+    )
+
+    def __str__(self) -> str:
+        return f"recount {self.pk}"
+
+
 class Insight(models.Model):
     """A campaign's figures for its owner, computed by beat; see insight.py."""
 

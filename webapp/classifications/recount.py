@@ -29,6 +29,15 @@ class Difference:
         )
 
 
+@dataclass(frozen=True)
+class Compared:
+    """Some tallies of a campaign, compared with the votes."""
+
+    n_tallies: int
+    last_subject_id: int
+    differences: list[Difference]
+
+
 # Many people go the same way, so that a path is read and counted once for all galaxies.
 _PATHS = """
     SELECT classification.tree_id, classification.path,
@@ -112,18 +121,23 @@ def differences(workflow: Workflow, *, repair: bool = False) -> Iterator[Differe
         repair: also write what was recomputed.
     """
     last = 0
-    while True:
-        with transaction.atomic():
-            rows = list(
-                Consensus.objects.filter(workflow=workflow, subject_id__gt=last)
-                .select_for_update(no_key=True)
-                .order_by("subject_id")[: consensus.CHUNK]
-            )
-            found = _of_locked(consensus.present(workflow), rows, repair=repair)
-        if not rows:
-            return
-        yield from found
-        last = rows[-1].subject_id
+    while found := compare_next(workflow, after=last, repair=repair):
+        yield from found.differences
+        last = found.last_subject_id
+
+
+@transaction.atomic
+def compare_next(workflow: Workflow, *, after: int, repair: bool = False) -> Compared | None:
+    """Lock the next tallies beyond a subject id and compare them; None if there are none."""
+    rows = list(
+        Consensus.objects.filter(workflow=workflow, subject_id__gt=after)
+        .select_for_update(no_key=True)
+        .order_by("subject_id")[: consensus.CHUNK]
+    )
+    if not rows:
+        return None
+    found = _of_locked(consensus.present(workflow), rows, repair=repair)
+    return Compared(len(rows), rows[-1].subject_id, found)
 
 
 def _of_locked(workflow: Workflow, rows: Sequence[Consensus], *, repair: bool) -> list[Difference]:

@@ -1,17 +1,14 @@
 """What the workers look for in this app."""
 
-import logging
 import time
 
 from celery import shared_task
 from django.conf import settings
 
-from webapp.classifications import exclusion, following, insight, recount, reweigh, services
-from webapp.classifications.models import Reweighing
+from webapp.classifications import exclusion, following, insight, recounting, reweigh, services
+from webapp.classifications.models import Recount, Reweighing
 from webapp.common import work
 from webapp.workflows.models import Workflow
-
-logger = logging.getLogger(__name__)
 
 
 @shared_task
@@ -21,11 +18,18 @@ def forget_expired_handouts() -> None:
 
 
 @shared_task
-def compare_tallies_with_votes() -> None:
+def start_recounts() -> None:
+    """Every campaign waits to be counted again."""
+    for workflow in Workflow.objects.all():
+        recounting.start_recount(workflow=workflow)
+
+
+@shared_task
+def run_recounts() -> None:
     """Every stored tally has been compared with the votes; a difference is an alarm."""
-    for workflow in Workflow.objects.with_tree():
-        for difference in recount.differences(workflow):
-            logger.error("Recount of %s: %s", workflow.slug, difference)
+    work.run_all(
+        Recount, recounting.run_recount, deadline_s=time.monotonic() + settings.TASK_BUDGET_S
+    )
 
 
 @shared_task

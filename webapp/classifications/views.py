@@ -18,6 +18,7 @@ from webapp.accounts.identity import Identity, identity_of
 from webapp.classifications import exclusion, feedback, queries, services
 from webapp.classifications.forms import ClassificationForm
 from webapp.classifications.models import Handout
+from webapp.classifications.outlook import outlook_of
 from webapp.classifications.services import Recorded
 from webapp.classifications.sessions import session_of
 from webapp.classifications.shown import Shown
@@ -44,9 +45,11 @@ def campaign(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _campaign_page(request: HttpRequest, workflow: Workflow) -> HttpResponse:
+    progress = queries.progress(workflow)
     context = {
         "workflow": workflow,
-        "progress": queries.progress(workflow),
+        "progress": progress,
+        "outlook": outlook_of(workflow, progress),
         "credits": queries.picture_credits(workflow),
         "mosaic": queries.mosaic(workflow),
     }

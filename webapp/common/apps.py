@@ -16,4 +16,4 @@ class CommonConfig(AppConfig):
             import sentry_sdk  # noqa: PLC0415 - off by default
 
             sentry_sdk.init(settings.SENTRY_DSN, send_default_pii=False)
-        from webapp.common import checks, heartbeat  # noqa: F401, PLC0415 - both register
+        from webapp.common import checks, heartbeat, start  # noqa: F401, PLC0415 - they register

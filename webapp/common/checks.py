@@ -8,7 +8,6 @@ from typing import Any
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import Error, Tags, register
-from django.core.exceptions import ImproperlyConfigured
 
 MIN_KEY_LENGTH, MIN_KEY_LETTERS = 50, 5
 DEBUG_ON = "DEBUG is on, which shows settings and data to whoever finds an error. Set DEBUG=false."
@@ -28,16 +27,6 @@ NO_MEDIA = "Pictures cannot be written to {media}. Give this user the right, or 
 def server_is_safe(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[Error]:  # noqa: ARG001
     """Return an error for each unsafe setting, so that manage.py refuses to work with it."""
     return [Error(words, id=f"webapp.{name}") for name, words in problems()]
-
-
-def refuse_unsafe_start() -> None:
-    """Stop a server that does not run Django's checks by itself.
-
-    Raises:
-        ImproperlyConfigured: with the first unsafe setting, and what to do about it.
-    """
-    for _, words in problems():
-        raise ImproperlyConfigured(words)
 
 
 def problems() -> Iterator[tuple[str, str]]:

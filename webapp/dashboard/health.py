@@ -4,21 +4,18 @@ Answered before anything else: no session, no host name, no redirect; nothing se
 """
 
 import hmac
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, HttpResponseNotFound, JsonResponse
 
+from webapp.common.start import free_mb, n_open_migrations
 from webapp.dashboard import longwork
 
 Handler = Callable[[HttpRequest], HttpResponse]
-MB = 1_000_000
 PATIENCE = timedelta(minutes=10)  # that work may wait for a worker before something is wrong
 _is_migrated: list[bool] = []  # holds True once it was seen
 
@@ -97,9 +94,7 @@ def _database() -> Check:
 
 def _migrations() -> Check:
     if not _is_migrated:
-        executor = MigrationExecutor(connection)
-        n_open = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
-        if n_open:
+        if n_open := n_open_migrations():
             return Check("migrations", False, f"{n_open} to run: manage.py migrate")  # noqa: FBT003
         _is_migrated.append(True)
     return Check("migrations", True, "all run")  # noqa: FBT003
@@ -113,10 +108,6 @@ def _queues() -> Check:
 
 
 def _disk() -> Check:
-    free_mb = shutil.disk_usage(_existing(settings.VAR_DIR)).free // MB
-    words = f"{free_mb:,} MB free, {settings.LEAST_FREE_MB:,} wanted"
-    return Check("disk", free_mb >= settings.LEAST_FREE_MB, words)
-
-
-def _existing(folder: Path) -> Path:
-    return next(path for path in (folder, *folder.parents) if path.exists())
+    free = free_mb(settings.VAR_DIR)
+    words = f"{free:,} MB free, {settings.LEAST_FREE_MB:,} wanted"
+    return Check("disk", free >= settings.LEAST_FREE_MB, words)

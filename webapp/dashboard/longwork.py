@@ -12,6 +12,8 @@ from django.utils import timezone
 
 from webapp.common import work
 from webapp.common.models import BackgroundWork, WorkStatus
+from webapp.dashboard.run_state import time_left
+from webapp.exports.pace import seconds_left
 
 OPEN = (WorkStatus.PENDING, WorkStatus.RUNNING)
 SHOWN = 20  # rows of each kind
@@ -27,6 +29,15 @@ class Kind:
     n_running: int
     n_failed: int
     oldest_age: timedelta | None  # of what waits and might be taken
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One piece of long work, as the page shows it."""
+
+    kind: str
+    row: BackgroundWork
+    left: str  # how long it takes still, in words; empty while nobody can tell
 
 
 def models() -> list[type[BackgroundWork]]:
@@ -71,6 +82,14 @@ def rows(*statuses: WorkStatus) -> Iterator[BackgroundWork]:
     for model in models():
         found = model._default_manager.filter(status__in=statuses)  # noqa: SLF001 - documented
         yield from found.select_related("requested_by").order_by("-pk")[:SHOWN]
+
+
+def shown(*statuses: WorkStatus) -> list[Shown]:
+    """Return the newest work of every kind in one of these states."""
+    return [
+        Shown(row._meta.label_lower, row, time_left(seconds_left(row)))  # noqa: SLF001
+        for row in rows(*statuses)
+    ]
 
 
 def retry_failed(*, kind: str, pk: int) -> bool:

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from django.conf import settings
-from django.db import connection
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     REGISTRY,
@@ -26,8 +26,10 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from webapp.backups.queries import last_good_drill
+from webapp.classifications import recounting
 from webapp.common.models import Process
-from webapp.dashboard import longwork
+from webapp.dashboard import longwork, rates
+from webapp.workflows.models import Workflow
 
 if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
     Path(folder).mkdir(parents=True, exist_ok=True)  # before the first figure is made
@@ -68,13 +70,6 @@ def exposition() -> tuple[bytes, str]:
     return generate_latest(registry), CONTENT_TYPE_LATEST
 
 
-_RECENT = """
-    SELECT count(*) FROM classifications_classification
-    WHERE id > (SELECT coalesce(max(id), 0) FROM classifications_classification) - 100000
-    AND received_at > now() - interval '1 minute'
-"""
-
-
 class Site(Collector):
     """What the database and the disk say at this moment."""
 
@@ -83,13 +78,12 @@ class Site(Collector):
         yield _gauge(
             "site_disk_free_bytes", "Of the disk that VAR_DIR is on.", _free_bytes(settings.VAR_DIR)
         )
-        with connection.cursor() as cursor:
-            cursor.execute(_RECENT)
-            yield _gauge(
-                "site_classifications_last_minute",
-                "Classifications received within a minute.",
-                cursor.fetchone()[0],
-            )
+        yield _gauge(
+            "site_classifications_last_minute",
+            "Classifications received within a minute.",
+            sum(rates.last_minute().values()),
+        )
+        yield from _recounts()
         backup = last_good_drill()
         yield _gauge(
             "site_verified_backup_age_seconds",
@@ -130,3 +124,24 @@ def _processes() -> Iterator[GaugeMetricFamily]:
     for kind in Process.Kind:
         alive.add_metric([kind], found.count(kind))
     yield alive
+
+
+def _recounts() -> Iterator[GaugeMetricFamily]:
+    """Say of each campaign what its last recount found, and how long ago that was."""
+    wrong = GaugeMetricFamily(
+        "site_recount_differences",
+        "Stored numbers that the votes do not give, by the last recount.",
+        labels=["campaign"],
+    )
+    ages = GaugeMetricFamily(
+        "site_recount_age_seconds", "Since the last recount ended.", labels=["campaign"]
+    )
+    workflows = list(Workflow.objects.only("pk", "slug", "created_at"))
+    recounts = recounting.last_recounts(workflows)
+    for workflow in workflows:
+        last = recounts.get(workflow.pk)
+        since = last.finished_at if last and last.finished_at else workflow.created_at
+        wrong.add_metric([workflow.slug], last.n_differences if last else 0)
+        ages.add_metric([workflow.slug], (timezone.now() - since).total_seconds())
+    yield wrong
+    yield ages

@@ -4,19 +4,25 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from webapp.accounts.access import admins_only
 from webapp.backups import queries as backups
+from webapp.classifications import recounting
 from webapp.common.audit import write_entry
 from webapp.common.models import Process, WorkStatus
-from webapp.dashboard import health, longwork
+from webapp.dashboard import doing, health, longwork, rates
 from webapp.dashboard.access import user_of
+from webapp.dashboard.needs import needs
+from webapp.dashboard.storage import storage
 from webapp.registry import queries as registry
+from webapp.workflows.models import Workflow
 
 PAGE = "dashboard/operations.html"
+EVERY_S = 5  # between two looks of an open page
 
 
 @require_safe
@@ -36,18 +42,24 @@ def operations_part(request: HttpRequest) -> HttpResponse:
 
 
 def _context() -> dict[str, Any]:
-    open_work = list(longwork.rows(*longwork.OPEN))
-    failed = list(longwork.rows(WorkStatus.FAILED))
-    checks = list(health.readiness())
+    checks, kinds = list(health.readiness()), longwork.kinds()
+    processes = list(Process.objects.order_by("kind", "name"))
+    campaigns = doing.campaigns()
     return {
+        "now": timezone.now(),
+        "every_s": EVERY_S,
         "checks": checks,
         "backup": backups.last_good_drill(),
         "drill": backups.last_drill(),
-        "is_ready": all(check.is_right for check in checks),
-        "processes": Process.objects.order_by("kind", "name"),
-        "kinds": longwork.kinds(),
-        "open_work": [(row._meta.label_lower, row) for row in open_work],  # noqa: SLF001
-        "failed": [(row._meta.label_lower, row) for row in failed],  # noqa: SLF001
+        "needs": needs(checks=checks, processes=processes, kinds=kinds, campaigns=campaigns),
+        "n_last_minute": sum(rates.last_minute().values()),
+        "last_at": rates.last_at(),
+        "campaigns": campaigns,
+        "processes": processes,
+        "kinds": kinds,
+        "open_work": longwork.shown(*longwork.OPEN),
+        "failed": longwork.shown(WorkStatus.FAILED),
+        "storage": storage(),
     }
 
 
@@ -62,4 +74,14 @@ def retry(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
         messages.success(request, _("It is tried again within half a minute."))
     else:
         messages.info(request, _("It had not failed, so nothing has changed."))
+    return redirect("dashboard:operations")
+
+
+@require_POST
+@admins_only
+def count_again(request: HttpRequest, slug: str) -> HttpResponse:
+    """Compare a campaign's counters with its votes now, instead of in the night."""
+    workflow = get_object_or_404(Workflow, slug=slug)
+    recounting.start_recount(workflow=workflow, by=user_of(request))
+    messages.success(request, _("It is counted again: see Long work."))
     return redirect("dashboard:operations")

@@ -23,6 +23,7 @@ urlpatterns = [
     path("operations/", operations.operations, name="operations"),
     path("operations/now/", operations.operations_part, name="operations_part"),
     path("operations/<str:kind>/<int:pk>/retry/", operations.retry, name="retry"),
+    path("operations/<slug:slug>/recount/", operations.count_again, name="count_again"),
     path(ONE, views.campaign, name="campaign"),
     path(f"{ONE}checklist/", views.checklist_part, name="checklist"),
     path(f"{ONE}progress/", views.progress_part, name="progress"),

@@ -15,6 +15,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from webapp.accounts.access import owners_only
 from webapp.classifications import services as classifications
+from webapp.classifications.outlook import outlook_of
 from webapp.common.errors import DomainError
 from webapp.consensus.models import Progress
 from webapp.dashboard import queries
@@ -96,9 +97,11 @@ def _campaign_page(request: HttpRequest, workflow: Workflow, error: str = "") ->
 
 
 def _progress_context(workflow: Workflow) -> dict[str, Any]:
+    progress = Progress.objects.filter(workflow=workflow).first()
     return {
         "workflow": workflow,
-        "progress": Progress.objects.filter(workflow=workflow).first(),
+        "progress": progress,
+        "outlook": outlook_of(workflow, progress),
         "pace": predictions.pace(workflow),
     }
 

@@ -1,15 +1,17 @@
 """The public catalog: galaxies by any column, as pictures, a table, a histogram or a map."""
 
 import logging
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from webapp.accounts.access import signed_in
 from webapp.common.errors import DomainError
@@ -23,10 +25,12 @@ from webapp.explore.models import SavedView
 from webapp.explore.rows import heads, rows
 from webapp.explore.shelf import Catalog, Replaced, TooSlow, catalog_of, in_time
 from webapp.explore.sky_map import sky_map
+from webapp.exports import citation
 from webapp.exports.columns import Column
 from webapp.exports.derived import DISAGREEMENT
+from webapp.exports.queries import published
 from webapp.exports.selection import CONE, Refused
-from webapp.workflows.models import Workflow
+from webapp.workflows.models import Status, Workflow
 
 logger = logging.getLogger(__name__)
 
@@ -48,18 +52,34 @@ def catalogs(request: HttpRequest) -> HttpResponse:
 @public_page
 def catalog(request: HttpRequest, workflow: Workflow) -> HttpResponse:
     """Show the galaxies that the address asks for."""
+    return _page(request, workflow, request.GET)
+
+
+@dataclass(frozen=True)
+class Unsaved:
+    """A view that was not kept: the name that was typed, and why."""
+
+    name: str
+    why: str
+
+
+def _page(
+    request: HttpRequest, workflow: Workflow, query: QueryDict, unsaved: Unsaved | None = None
+) -> HttpResponse:
     try:
-        return _catalog_page(request, workflow)
+        return _catalog_page(request, workflow, query, unsaved)
     except Replaced:  # a newer edition came while this one was read
-        return _catalog_page(request, workflow)
+        return _catalog_page(request, workflow, query, unsaved)
 
 
-def _catalog_page(request: HttpRequest, workflow: Workflow) -> HttpResponse:
-    context = _frame(request, workflow)
+def _catalog_page(
+    request: HttpRequest, workflow: Workflow, query: QueryDict, unsaved: Unsaved | None
+) -> HttpResponse:
+    context = _frame(request, workflow) | {"unsaved": unsaved}
     found = catalog_of(workflow.pk)
     if found is None:
-        return render(request, CATALOG, context)
-    asked, refused = Asked.sort_out(request.GET, _columns(request, workflow, found))
+        return render(request, CATALOG, context, status=422 if unsaved else 200)
+    asked, refused = Asked.sort_out(query, _columns(request, workflow, found))
     context |= _around(request, workflow, found, asked)
     if refused:
         return render(request, CATALOG, context | _refusal(refused, asked), status=422)
@@ -74,7 +94,7 @@ def _catalog_page(request: HttpRequest, workflow: Workflow) -> HttpResponse:
             request, CATALOG, context | _refusal([Refused("after", "", str(error))], asked),
             status=422,
         )  # fmt: skip
-    return render(request, CATALOG, context)
+    return render(request, CATALOG, context, status=422 if unsaved else 200)
 
 
 def _columns(request: HttpRequest, workflow: Workflow, found: Catalog) -> Columns:
@@ -92,6 +112,7 @@ def _frame(request: HttpRequest, workflow: Workflow) -> dict[str, Any]:
         "workflow": workflow,
         "hides_open": not sees_all_votes(request, workflow),
         "is_scientist": is_scientist(request),
+        "is_draft": workflow.status == Status.DRAFT,
         "edition": None,
     }
 
@@ -100,8 +121,13 @@ def _around(
     request: HttpRequest, workflow: Workflow, found: Catalog, asked: Asked
 ) -> dict[str, Any]:
     """Return what stands around the galaxies: forms, filters that are set, views."""
+    page = reverse("explore:catalog", args=[workflow.slug])
     return {
         "edition": found.edition,
+        "citation": citation.of_moment(
+            workflow, cast("datetime", found.edition.as_of), request.build_absolute_uri(page)
+        ),
+        "release": published().filter(workflow=workflow, withdrawn_at=None).first(),
         "asked": asked,
         "columns": _columns(request, workflow, found).all,
         "filters": [
@@ -218,21 +244,24 @@ def add_filter(request: HttpRequest, workflow: Workflow) -> HttpResponse:
     return redirect(f"{page}?{added(request.GET, _columns(request, workflow, found))}")
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
 @signed_in
 @public_page
 def save_view(request: HttpRequest, workflow: Workflow) -> HttpResponse:
-    """Keep the present filters under a name."""
+    """Keep the present filters under a name; refused, the page stays with what was typed.
+
+    That page's links are of this address, so asked for, it leads on to the catalog's.
+    """
     page = reverse("explore:catalog", args=[workflow.slug])
-    query = request.POST.get("query", "")
+    if request.method != "POST":
+        return redirect(f"{page}?{request.META['QUERY_STRING']}")
+    name, query = request.POST.get("name", ""), request.POST.get("query", "")
     try:
-        services.save_view(
-            workflow=workflow, user=user_of(request), name=request.POST.get("name", ""), query=query
-        )
+        services.save_view(workflow=workflow, user=user_of(request), name=name, query=query)
     except DomainError as error:
-        messages.error(request, str(error))
-    else:
-        messages.success(request, _("Saved. It stands under your views."))
+        return _page(request, workflow, QueryDict(query), Unsaved(name, str(error)))
+    messages.success(request, _("Saved. It stands under your views."))
     return redirect(f"{page}?{query}")
 
 

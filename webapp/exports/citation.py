@@ -1,11 +1,15 @@
-"""How a release wants to be cited: the same words on its page, in its files and in the API."""
+"""How data are cited: the same words on pages, in files, in the API and in cone searches."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 
 from webapp.exports.models import Release
+from webapp.workflows.models import Workflow
 
 # What a catalog may be published under: the name, and where its text is.
 LICENSES = {
@@ -18,39 +22,89 @@ LICENSES = {
 _SPECIAL = str.maketrans({char: f"\\{char}" for char in "&%$#_{}"})
 
 
-def place_of(release: Release) -> str:
-    """Return where a release is found: its DOI if it has one, else its page."""
-    return f"https://doi.org/{release.doi}" if release.doi else release.address
+@dataclass(frozen=True)
+class Citation:
+    """What is cited, and everything that a sentence or an entry of a bibliography says of it.
+
+    Attributes:
+        version: in words, such as "release 2"; number: for machines, "" where there is none.
+        place: where it is found, an address; "" if it is not known.
+    """
+
+    key: str
+    authors: Sequence[str]
+    year: int
+    title: str
+    version: str
+    number: str
+    place: str
+    doi: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The sentence for a list of references."""
+        authors, site = "; ".join(self.authors), settings.SITE_NAME
+        parts = [f"{authors} ({self.year}). {self.title}, {self.version} [Data set]."]
+        parts += [f"{site}."] if authors != site else []
+        return " ".join([*parts, self.place]).rstrip()
+
+    @property
+    def bibtex(self) -> str:
+        """The same for a bibliography."""
+        fields = {
+            "author": " and ".join(f"{{{name}}}" for name in map(_tex, self.authors)),
+            "title": f"{{{_tex(self.title)}}}",
+            "year": str(self.year),
+            "version": self.number,
+            "publisher": f"{{{_tex(settings.SITE_NAME)}}}",
+            "doi": self.doi,
+            "url": self.place,
+        }
+        lines = [f"  {name} = {{{text}}}," for name, text in fields.items() if text]
+        return "\n".join([f"@misc{{{self.key},", *lines, "}"]) + "\n"
 
 
-def year_of(release: Release) -> int:
-    """Return the year in which its rows were read."""
-    return (release.snapshot_at or release.created_at).year
-
-
-def citation(release: Release) -> str:
-    """Return the sentence by which a release is cited."""
-    authors = "; ".join(release.authors)
-    return (
-        f"{authors} ({year_of(release)}). {release.title}, release {release.number} [Data set]. "
-        f"{settings.SITE_NAME}. {place_of(release)}"
+def of_release(release: Release) -> Citation:
+    """Return how a release is cited."""
+    return Citation(
+        key=f"{release.workflow.slug}-{release.number}",
+        authors=release.authors,
+        year=(release.snapshot_at or release.created_at).year,
+        title=release.title,
+        version=f"release {release.number}",
+        number=str(release.number),
+        place=place_of(release),
+        doi=release.doi,
     )
 
 
-def bibtex(release: Release) -> str:
-    """Return the same for a bibliography."""
-    fields = {
-        "author": " and ".join(f"{{{name}}}" for name in map(_tex, release.authors)),
-        "title": f"{{{_tex(release.title)}}}",
-        "year": str(year_of(release)),
-        "version": str(release.number),
-        "publisher": f"{{{_tex(settings.SITE_NAME)}}}",
-        "doi": release.doi,
-        "url": place_of(release),
-    }
-    key = f"{release.workflow.slug}-{release.number}"
-    lines = [f"  {name} = {{{text}}}," for name, text in fields.items() if text]
-    return "\n".join([f"@misc{{{key},", *lines, "}"]) + "\n"
+def of_moment(workflow: Workflow, at: datetime, address: str = "") -> Citation:
+    """Return how that is cited which a campaign's votes say at an instant; it changes with them.
+
+    Args:
+        address: of the catalog's page.
+    """
+    day = at.date().isoformat()
+    return Citation(
+        key=f"{workflow.slug}-{day}",
+        authors=[settings.SITE_NAME],
+        year=at.year,
+        title=workflow.name,
+        version=f"as known on {day}",
+        number=day,
+        place=address,
+    )
+
+
+def of_site(at: datetime, address: str) -> Citation:
+    """Return how an answer is cited that is of no campaign."""
+    name = settings.SITE_NAME
+    return Citation(name, [name], at.year, "Galaxies", f"asked on {at.date()}", "", address)
+
+
+def place_of(release: Release) -> str:
+    """Return where a release is found: its DOI if it has one, else its page."""
+    return f"https://doi.org/{release.doi}" if release.doi else release.address
 
 
 def _tex(text: str) -> str:
@@ -86,7 +140,7 @@ def datacite(release: Release) -> dict[str, Any]:
         "creators": [{"name": author} for author in release.authors],
         "titles": [{"title": f"{release.title}, release {release.number}"}],
         "publisher": {"name": settings.SITE_NAME},
-        "publicationYear": str(year_of(release)),
+        "publicationYear": str(of_release(release).year),
         "types": {"resourceTypeGeneral": "Dataset", "resourceType": "Catalog of galaxies"},
         "version": str(release.number),
         "dates": [{"date": day, "dateType": "Collected"}],

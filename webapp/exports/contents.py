@@ -66,7 +66,8 @@ class Catalog:
             Inconsistent: one contradicts itself; the sentence names it.
         """
         start = 0
-        for number, part in enumerate(snapshot.evidence_at(self.moment, self.workflow)):
+        parts = snapshot.evidence_at(self.moment, self.workflow)
+        for number, part in enumerate(snapshot.read_ahead(self.moment, parts)):
             places: Any = slice(start, start + len(part))
             rows: Any = slice(None) if self._kept is None else np.flatnonzero(self._kept[number])
             corrected = None if self._debiased is None else self._debiased[places][rows]

@@ -19,6 +19,14 @@ def software() -> str:
     return f"Tuning Fork {tomllib.loads(document)['project']['version']}"
 
 
+def software_citation() -> str:
+    """Return the sentence by which the software is cited, the same as CITATION.cff has it."""
+    return (
+        f"The Tuning Fork developers. Tuning Fork: a self-hosted Galaxy Zoo, "
+        f"version {software().rpartition(' ')[2]} [Computer software]."
+    )
+
+
 def iso(at: datetime) -> str:
     """Return an instant as files write it, to the second."""
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -30,6 +38,7 @@ def header_of(workflow: Workflow, at: datetime, table: str) -> Header:
         title=workflow.name,
         date=iso(at),
         software=software(),
+        citation=citation.of_moment(workflow, at).sentence,
         publisher=settings.SITE_NAME,
         rights=settings.VOTES_LICENSE_URL,
         contact=settings.CONTACT,
@@ -45,7 +54,7 @@ def header_of_release(release: Release, at: datetime, table: str) -> Header:
         software=release.software,
         release=str(release.number),
         doi=release.doi,
-        citation=citation.citation(release),
+        citation=citation.of_release(release).sentence,
         publisher=settings.SITE_NAME,
         reference_url=citation.place_of(release),
         rights=citation.LICENSES[release.license][1],

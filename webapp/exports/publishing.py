@@ -195,7 +195,7 @@ class _Maker:
         self._put("README.md", readme.text(release, self.left_out))
         self._put("LICENSE.txt", readme.license_text(release))
         self._put("CITATION.cff", citation.citation_file(release))
-        self._put("citation.bib", citation.bibtex(release))
+        self._put("citation.bib", citation.of_release(release).bibtex)
         self._put("datacite.json", _as_json(citation.datacite(release)))
         self._put("first_look.py", readme.first_look(tree, columns))
         sums = [f"{file_sha256(self.folder / name)}  {name}\n" for name in self._names()]

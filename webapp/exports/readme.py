@@ -1,11 +1,12 @@
 """What a release says of itself to people: README, license, a script for a first look."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from django.conf import settings
 
 from inference.formats.tree import Tree
-from webapp.exports.citation import LICENSES, citation
+from webapp.exports.citation import LICENSES, of_release
 from webapp.exports.column import Column
 from webapp.exports.models import Release
 from webapp.exports.origin import iso
@@ -57,7 +58,7 @@ def text(release: Release, left_out: Mapping[str, str]) -> str:
         n_rows=release.n_rows or 0,
         at=iso(release.snapshot_at or release.created_at),
         software=release.software,
-        citation=citation(release),
+        citation=of_release(release).sentence,
         license=name,
         license_url=address,
         left_out="".join(f"There is no {key} file. {why}\n\n" for key, why in left_out.items()),
@@ -65,12 +66,21 @@ def text(release: Release, left_out: Mapping[str, str]) -> str:
 
 
 def license_text(release: Release) -> str:
-    """Return LICENSE.txt."""
+    """Return LICENSE.txt: what is licensed and how, and the license itself where we carry it."""
     name, address = LICENSES[release.license]
-    return (
+    said = (
         f"{release.title}, release {release.number}, by {'; '.join(release.authors)}, is published "
-        f"by {settings.SITE_NAME} under {name}.\nThe text of the license is at {address}\n"
+        f"by {settings.SITE_NAME} under {name}.\n\n"
+        f"SPDX-License-Identifier: {release.license}\n"
     )
+    text = _LICENSE_TEXTS / f"{release.license}.txt"
+    if not text.is_file():
+        return f"{said}The text of the license is at {address}\n"
+    return f"{said}The license is at {address} and follows.\n\n{text.read_text(encoding='utf-8')}"
+
+
+# As their authors published them, without a change; both may be copied (they are under CC0).
+_LICENSE_TEXTS = Path(__file__).parent / "licenses"
 
 
 _FIRST_LOOK = '''"""A first look at the catalog: run it beside catalog.parquet and catalog.fits."""

@@ -16,6 +16,7 @@ from webapp.exports import citation, publishing, queries, services
 from webapp.exports.access import owners_page, public_page, release_page, user_of
 from webapp.exports.forms import ReleaseForm, WithdrawForm
 from webapp.exports.models import Release
+from webapp.exports.origin import software_citation
 from webapp.exports.pace import seconds_left
 from webapp.workflows.models import Workflow
 
@@ -34,7 +35,8 @@ TYPES = {
 def all_releases(request: HttpRequest) -> HttpResponse:
     """List the releases of all campaigns."""
     page = Paginator(queries.published(), PER_PAGE).get_page(request.GET.get("page"))
-    return render(request, "exports/releases.html", {"page": page})
+    context = {"page": page, "software": software_citation()}
+    return render(request, "exports/releases.html", context)
 
 
 @require_safe
@@ -104,9 +106,7 @@ def _context(request: HttpRequest, release: Release) -> dict[str, object]:
         "workflow": release.workflow,
         "is_owner": queries.owns(release.workflow, request.user),
         "seconds_left": seconds_left(release),
-        "citation": citation.citation(release),
-        "place": citation.place_of(release),
-        "bibtex": citation.bibtex(release),
+        "citation": citation.of_release(release),
         "license": citation.LICENSES[release.license],
     }
 

@@ -5,7 +5,8 @@ is one array operation. Texts come as rows. Each chunk is found by its first id,
 statement is long, and all of them see the same moment.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -89,6 +90,22 @@ def one_moment() -> Iterator[Cursor]:
             yield cursor
     finally:
         own.close()
+
+
+def read_ahead(moment: Cursor, parts: Iterator[Evidence]) -> Generator[Evidence]:
+    """Yield the same parts, each read while the one before it is worked on.
+
+    Inside a transaction of the caller's they come one after another: its connection is also used
+    for other statements meanwhile.
+    """
+    if moment.connection is connection.connection:
+        yield from parts
+        return
+    with ThreadPoolExecutor(1, "read-ahead") as reader:
+        coming = reader.submit(next, parts, None)
+        while (part := coming.result()) is not None:
+            coming = reader.submit(next, parts, None)
+            yield part
 
 
 def _check_counted(cursor: Cursor, workflow: Workflow) -> None:

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.belief.beta_table import quick_intervals
@@ -20,7 +20,6 @@ def test_quick_intervals_are_the_exact_ones_to_a_thousandth(tree, mass):
     assert np.abs(np.subtract(quick, exact)).max() < 1e-3
 
 
-@settings(deadline=None)  # the first one makes the table
 @given(st.floats(0.02, 40_000), st.floats(0.02, 40_000))
 def test_any_two_concentrations_have_them(alpha, rest):
     pair = np.array([[alpha, rest]])

@@ -111,7 +111,7 @@ def test_a_set_may_have_its_own_word_on_bad_pictures():
     assert Rule.parse(wanted.to_json(), SHAPE) == wanted
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.lists(st.integers(0, 12), min_size=4, max_size=4), min_size=1, max_size=9),
     st.sampled_from([0.6, 0.9, 0.95]),
@@ -147,7 +147,7 @@ def test_many_at_once_are_judged_like_each_alone(tallies, probability, width, pe
         )  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     tree_values(),
     st.integers(0, 10_000),

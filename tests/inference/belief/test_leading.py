@@ -93,7 +93,7 @@ def test_a_third_answer_that_nobody_gives_changes_next_to_nothing():
     assert three[:2] == pytest.approx(two, abs=1e-4)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(2, 5).flatmap(
         lambda n: st.lists(st.lists(CONCENTRATIONS, min_size=n, max_size=n), min_size=1, max_size=8)

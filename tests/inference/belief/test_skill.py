@@ -252,7 +252,7 @@ def skills_of_paths(subject, volunteer, paths, **sizes):
     return estimate_skills(MERGING, answers, **{"n_subjects": 8, "n_volunteers": 6} | sizes)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(small_crowds())
 def test_weights_are_on_their_grid_and_no_greater_than_one(crowd):
     weight = skills_of_paths(*crowd).weight
@@ -260,7 +260,7 @@ def test_weights_are_on_their_grid_and_no_greater_than_one(crowd):
     assert (weight % WEIGHT_STEP == 0).all()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(small_crowds(), st.randoms(use_true_random=False))
 def test_the_order_of_answers_changes_not_a_bit(crowd, chance):
     shuffled = list(zip(*crowd, strict=True))
@@ -273,7 +273,7 @@ def test_the_order_of_answers_changes_not_a_bit(crowd, chance):
         assert (skills.confusion(question) == again.confusion(question)).all()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(small_crowds(), st.permutations(range(8)), st.permutations(range(6)))
 def test_other_numbers_for_subjects_and_volunteers_change_nothing(crowd, subjects, people):
     subject, volunteer, paths = crowd
@@ -285,13 +285,13 @@ def test_other_numbers_for_subjects_and_volunteers_change_nothing(crowd, subject
         assert np.allclose(renamed.confusion(question)[people], skills.confusion(question))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(small_crowds())
 def test_a_second_estimate_is_the_first(crowd):
     assert (skills_of_paths(*crowd).weight == skills_of_paths(*crowd).weight).all()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(small_crowds())
 def test_subjects_and_volunteers_without_answers_change_nothing(crowd):
     more = skills_of_paths(*crowd, n_subjects=20, n_volunteers=9).weight

@@ -143,7 +143,7 @@ def test_another_array_is_refused(tmp_path, array):
         read_all_stamps(tmp_path / "images.npy")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.integers(0, 127), value=st.integers(0, 255))
 def test_a_header_damaged_anywhere_is_refused(tmp_path, place, value):
     path = tmp_path / "images.npy"

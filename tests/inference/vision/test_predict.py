@@ -55,7 +55,7 @@ def joined(parts):
     batch_size=st.integers(1, 12),
     decode_threads=st.integers(1, 4),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_every_picture_comes_back_once_in_order(session, folder, kinds, batch_size, decode_threads):
     (folder / "galaxy.jpg").write_bytes(jpeg(99))
     sources = {

@@ -64,7 +64,7 @@ def test_the_short_way_decodes_less_where_enough_pixels_are_left():
     spec=st.builds(InputSpec, st.integers(16, 128), st.floats(0.05, 1)),
 )
 @example(width=129, height=129, spec=InputSpec(16))  # an eighth of it is 17 px, the last one partly
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_stamp_has_its_size_and_shows_the_same_part_of_the_sky_the_short_way(width, height, spec):
     content = saved(smooth(width, height), quality=95)
     stamp = read_stamp(content, spec)

@@ -9,7 +9,7 @@ from tests.webapp.api.programs import Program
 from webapp.accounts.models import Role
 from webapp.api.models import Scope
 from webapp.exports import services
-from webapp.exports.citation import citation
+from webapp.exports.citation import of_release
 from webapp.exports.models import Export
 from webapp.exports.tasks import run_exports
 
@@ -102,4 +102,4 @@ def test_releases_are_listed(program, alice, workflow, settings, tmp_path):
     release.refresh_from_db()
     (said,) = program.get(place).json()["results"]
     assert said["files"] == release.files
-    assert said["citation"] == citation(release)
+    assert said["citation"] == of_release(release).sentence

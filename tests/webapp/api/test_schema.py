@@ -55,7 +55,6 @@ def asked(workflow, program: Program, settings):
 
 QUICK = settings(
     max_examples=EXAMPLES,
-    deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=list(HealthCheck),

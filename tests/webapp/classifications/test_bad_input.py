@@ -34,7 +34,6 @@ TAGS = re.compile(r"<head>.*?</head>|<[^>]*>", re.DOTALL)
 FORM = "application/x-www-form-urlencoded"
 FUZZED = settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     derandomize=True,
 )

@@ -75,6 +75,7 @@ ADMINS = {
     "operations": (200, WRONG_METHOD),
     "operations_part": (302, WRONG_METHOD),
     "retry": (WRONG_METHOD, 302),
+    "count_again": (WRONG_METHOD, 302),
 }
 EVERYTHING = OWNERS | SCIENTISTS | ADMINS
 
@@ -118,6 +119,7 @@ def world(client):
     extra |= dict.fromkeys(("model", "model_file", "promote", "archive_model"), model)
     run: dict[str, object] = {"pk": make.training_run(workflow, with_model=True).pk}
     extra |= dict.fromkeys(("run", "run_live", "cancel_run", "comparison"), run)
+    extra["count_again"] = {"slug": workflow.slug}
     extra["retry"] = {"kind": "retraining.trainingrun", "pk": run["pk"]}
     extra["restore_model"] = {"pk": make.model(workflow=workflow, status="archived").pk}
 

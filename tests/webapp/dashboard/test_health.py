@@ -9,9 +9,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests import make
 from webapp.backups.models import Drill
+from webapp.classifications import tasks
 from webapp.common.models import Process
+from webapp.consensus.models import Consensus
 from webapp.dashboard import health
 from webapp.subjects.models import IngestBatch
+from webapp.workflows.models import Workflow
 
 pytestmark = pytest.mark.django_db
 
@@ -110,6 +113,21 @@ def test_the_age_of_the_last_good_backup_is_a_figure(client):
             is_good=is_good, words="", seconds=1,
         )  # fmt: skip
     assert abs(figures(client.get("/metrics"))[name] - 30 * 3600) < 60
+
+
+def test_figures_say_what_the_last_recount_found(client):
+    workflow = make.workflow(n_subjects=2)
+    long_ago = timezone.now() - timedelta(days=3)
+    Workflow.objects.update(created_at=long_ago)
+    before = figures(client.get("/metrics"))
+    assert before["site_recount_age_seconds", workflow.slug] == pytest.approx(3 * 86400, abs=60)
+
+    Consensus.objects.update(n_classifications=7)
+    tasks.start_recounts()
+    tasks.run_recounts()
+    after = figures(client.get("/metrics"))
+    assert after["site_recount_differences", workflow.slug] == 2
+    assert after["site_recount_age_seconds", workflow.slug] < 60
 
 
 def test_figures_need_the_token_where_one_is_set(client, settings):

@@ -1,5 +1,6 @@
 """The catalog's pages: what they show, to whom, and what they say of an address that is none."""
 
+import html
 import re
 
 import pytest
@@ -79,6 +80,14 @@ def ids_of(workflow):
 def test_before_there_is_a_catalog_the_page_says_what_comes(client, campaign):
     assert "The catalog is being made" in read(client, campaign)
     assert "within a minute" in client.get(reverse("explore:catalogs")).content.decode()
+
+
+def test_a_draft_says_that_its_catalog_begins_with_the_launch(client, scientist):
+    draft = make.owned(scientist, n_subjects=1, status=Status.DRAFT)
+    page = read(client, draft)
+    assert "The catalog begins with the launch" in page
+    assert "within a minute of the launch" not in page
+    assert f'href="{reverse("dashboard:campaign", args=[draft.slug])}"' in page
 
 
 def test_a_scientist_sees_every_galaxy_and_of_when(client, scientist, campaign, edition):
@@ -223,7 +232,6 @@ def test_views_are_ones_own(client, scientist, campaign, edition):
     address = reverse("explore:save_view", args=[campaign.slug])
     client.post(address, {"name": " two  words ", "query": "ra=..1"})
     client.post(address, {"name": "two words", "query": "ra=..2"})
-    client.post(address, {"name": "", "query": "ra=..3"})
     (view,) = SavedView.objects.all()
     assert (view.name, view.query) == ("two words", "ra=..2")
     remove = reverse("explore:remove_view", args=[campaign.slug, view.pk])
@@ -232,6 +240,23 @@ def test_views_are_ones_own(client, scientist, campaign, edition):
     client.force_login(scientist)
     assert client.post(remove).status_code == 302
     assert not SavedView.objects.exists()
+
+
+def test_a_view_that_cannot_be_kept_is_refused_with_what_was_typed(
+    client, scientist, campaign, edition
+):
+    views = reverse("explore:save_view", args=[campaign.slug])
+    for name, said in (("", "is no name for a view"), ('"x"' * 30, "write 1 to 60 characters")):
+        answer = client.post(views, {"name": name, "query": "ra=0..90&sort=-ra"})
+        page = html.unescape(answer.content.decode())
+        assert answer.status_code == 422
+        assert re.search(rf'id="name-error" role="alert"><li>[^<]*{said}', page)
+        assert f'name="name" maxlength="60" required autocomplete="off" value="{name}"' in page
+        assert 'name="query" value="ra=0..90&sort=-ra"' in page  # to be sent again
+        assert galaxies_of(page) == ids_of(campaign)[3::-1]  # the filters are still there
+    assert not SavedView.objects.exists()
+    # The refused page's links are of its own address; they lead to the catalog's.
+    assert client.get(f"{views}?ra=0..90").url == address(campaign, "ra=0..90")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ ANY = Column("any", Kind.FLOAT64, "Anything.")
 values = st.lists(st.floats(-1e12, 1e12) | st.just(float("nan")), max_size=60)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(values, st.sampled_from([SHARE, COUNT, ANY]))
 def test_bins_and_what_lies_outside_and_what_is_unknown_are_all(some, column):
     found = histogram(column, np.array(some, float))
@@ -39,7 +39,7 @@ def test_a_share_has_bins_of_a_twentieth_and_counts_whole_ones():
 positions = st.lists(st.tuples(st.floats(0, 359.999), st.floats(-90, 90)), max_size=40)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(positions)
 def test_every_position_is_in_one_cell_whose_cone_has_it(some):
     ra, dec = np.array(some).reshape(-1, 2).T

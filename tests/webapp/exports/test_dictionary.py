@@ -139,7 +139,7 @@ def test_long_keys_are_cut_off_and_told_apart():
 
 
 @given(tree_values(), st.dictionaries(st.text(max_size=80), st.sampled_from(Kind), max_size=8))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_names_are_good_for_any_tree_and_any_metadata(values, metadata):
     check_names(catalog_columns(Tree.parse(values), metadata, debiased=True))
 

@@ -13,9 +13,10 @@ from astropy.table import Table
 from ruamel.yaml import YAML
 
 from tests import make
+from tests.webapp.api.programs import Program
 from webapp.common.models import WorkStatus
 from webapp.consensus.models import Consensus
-from webapp.exports import citation, publishing, services
+from webapp.exports import citation, publishing, readme, services
 from webapp.exports.columns import catalog_columns
 from webapp.exports.models import Release
 from webapp.exports.tasks import run_exports
@@ -36,6 +37,9 @@ GIVEN: dict[str, Any] = {
 }
 
 
+BARE: dict[str, Any] = {"number": 1, "title": "Shapes", "authors": ["Rubin, Vera"]}
+
+
 def made(campaign, alice, **changes) -> Release:
     release = services.make_release(workflow=campaign, by=alice, **(GIVEN | changes))
     run_exports()
@@ -54,6 +58,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_a_release_is_verified_as_its_readme_says(campaign, alice):
     release = made(campaign, alice)
+    assert "Section 3 -- License Conditions." in (release.folder / "LICENSE.txt").read_text()
     names = set(contents(release.folder))
     sha256 = campaign.tree.sha256[:8]
     assert names == FILES | {f"trees/{sha256}.json"}
@@ -181,15 +186,19 @@ CFF_REQUIRED = {"authors", "cff-version", "message", "title"}
 
 def test_the_citation_is_the_same_everywhere(campaign, alice, client):
     release = made(campaign, alice)
-    sentence = citation.citation(release)
+    sentence = citation.of_release(release).sentence
     assert sentence == (
         f"Rubin, Vera; Hubble, Edwin ({release.snapshot_at.year}). Shapes of seven galaxies & "
         f"more, release 1 [Data set]. Tuning Fork. https://doi.org/10.5281/zenodo.123"
     )
     folder = release.folder
     assert sentence in (folder / "README.md").read_text()
-    assert Table.read(folder / "catalog.vot").meta  # readable
+    for end in ("vot", "ecsv", "parquet"):
+        assert Table.read(folder / f"catalog.{end}").meta, end  # readable
     assert sentence.replace("&", "&amp;") in (folder / "catalog.vot").read_text()
+    assert Table.read(folder / "catalog.fits").meta["CITATION"] == sentence
+    for end in ("ecsv", "parquet"):
+        assert Table.read(folder / f"catalog.{end}").meta["citation"] == sentence
     assert (
         sentence.replace("&", "&amp;")
         in client.get(f"/releases/{campaign.slug}/1/").content.decode()
@@ -201,7 +210,31 @@ def test_the_citation_is_the_same_everywhere(campaign, alice, client):
     datacite = json.loads((folder / "datacite.json").read_text())
     assert datacite["identifiers"] == [{"identifier": GIVEN["doi"], "identifierType": "DOI"}]
     assert [one["name"] for one in datacite["creators"]] == GIVEN["authors"]
+    listed = Program(alice).get(f"/api/workflows/{campaign.slug}/releases/").json()["results"]
+    assert [one["citation"] for one in listed] == [sentence]
     assert r"Shapes of seven galaxies \& more" in (folder / "citation.bib").read_text()
+
+
+@pytest.mark.parametrize(
+    ("license_", "line"),
+    [
+        ("CC0-1.0", "CC0 1.0 Universal"),
+        ("CC-BY-4.0", "Section 3 -- License Conditions."),
+        (
+            "ODbL-1.0",
+            "The text of the license is at https://opendatacommons.org/licenses/odbl/1-0/",
+        ),
+    ],
+)
+def test_the_license_is_named_for_people_and_programs_and_whole_where_we_have_it(
+    campaign, alice, license_, line
+):
+    text = readme.license_text(Release(workflow=campaign, **(BARE | {"license": license_})))
+    lines = text.splitlines()
+    assert lines[0].endswith(f"under {citation.LICENSES[license_][0]}.")
+    assert f"SPDX-License-Identifier: {license_}" in lines
+    assert line in lines
+    assert (len(lines) > 100) == (license_ != "ODbL-1.0")
 
 
 def test_nothing_in_a_name_breaks_the_citation_file(campaign, alice):

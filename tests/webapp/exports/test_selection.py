@@ -42,7 +42,7 @@ ends = st.tuples(numbers, numbers).map(sorted)
 texts = st.text(max_size=8).filter(lambda text: text == text.strip() and "\x00" not in text)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ends, st.sampled_from(["", "low", "high"]))
 def test_a_range_keeps_what_lies_in_it_and_nothing_unknown(evidence, pair, open_end):
     low, high = pair
@@ -54,7 +54,7 @@ def test_a_range_keeps_what_lies_in_it_and_nothing_unknown(evidence, pair, open_
     np.testing.assert_array_equal(kept(evidence, f"meta_z={text}"), expected)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(st.sampled_from(["meta_z", "dec"]), ends), max_size=4), st.data())
 def test_an_address_read_and_written_is_the_same_selection(pairs, data):
     query = QueryDict(mutable=True)
@@ -68,7 +68,7 @@ def test_an_address_read_and_written_is_the_same_selection(pairs, data):
     assert chosen
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(texts, min_size=1, max_size=4), st.booleans())
 def test_any_text_can_be_asked_for_in_an_address(wanted, is_negated):
     from webapp.exports.conditions import OneOf, read_condition  # noqa: PLC0415
@@ -96,7 +96,7 @@ def separation_deg(ra, dec, other_ra, other_dec):
     return np.degrees(np.arctan2(np.hypot(one, two), three))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(positions, positions, st.floats(1e-6, 180))
 def test_a_cone_keeps_what_is_near_across_the_poles_and_the_meridian(center, other, radius):
     distance = separation_deg(*center, *other)

@@ -136,3 +136,43 @@ def test_votes_that_arrive_meanwhile_are_not_in_it(workflow):
     seen = [first, *parts]
     assert sum(int(part.n_classifications.sum()) for part in seen) == before
     assert sum(int(part.n_classifications.sum()) for part in whole(workflow)) == before + 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_read_ahead_is_the_same_and_may_be_left_early():
+    workflow = make.workflow(n_subjects=7)
+    with snapshot.one_moment() as moment:
+        one_by_one = list(snapshot.evidence_at(moment, workflow, chunk=2))
+        parts = snapshot.evidence_at(moment, workflow, chunk=2)
+        ahead = list(snapshot.read_ahead(moment, parts))
+        left = snapshot.read_ahead(moment, snapshot.evidence_at(moment, workflow, chunk=2))
+        next(left)
+        left.close()
+        moment.execute("SELECT 1")  # nothing of it is still on the line
+        names = [thread.name for thread in threading.enumerate()]
+    assert [one.subject_id.tolist() for one in ahead] == [
+        one.subject_id.tolist() for one in one_by_one
+    ]
+    assert not [name for name in names if name.startswith("read-ahead")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_fails_while_it_is_read_ahead_fails_here():
+    broken = (part for _ in range(3) for part in whole(1 / 0))
+    with snapshot.one_moment() as moment, pytest.raises(ZeroDivisionError):
+        list(snapshot.read_ahead(moment, broken))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_part_is_read_while_the_one_before_it_is_worked_on():
+    workflow = make.workflow(n_subjects=3)
+    begun = [threading.Event() for _ in range(3)]
+
+    def parts(moment):
+        for event, part in zip(begun, snapshot.evidence_at(moment, workflow, chunk=1), strict=True):
+            event.set()
+            yield part
+
+    with snapshot.one_moment() as moment:
+        next(snapshot.read_ahead(moment, parts(moment)))
+        assert begun[1].wait(10)

@@ -193,7 +193,7 @@ def test_debiased_shares_are_unknown_without_a_correction():
 
 
 @given(tree_values(), st.integers(0, 1000))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_tables_of_any_tree_are_consistent_and_unasked_shares_unknown(values, seed):
     tree = Tree.parse(values)
     evidence = random_evidence(8, tree, seed, walks=8)

@@ -1,10 +1,9 @@
-"""The table of single votes holds every answer, and gives the catalog's numbers back."""
+"""The table of single votes holds every answer, those that do not count too."""
 
 import json
 import re
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from astropy.table import Table
@@ -15,7 +14,7 @@ from tests import make
 from webapp.accounts.models import Role, Volunteer
 from webapp.classifications.models import Classification, Standing
 from webapp.exports import services, snapshot, votes
-from webapp.exports.columns import catalog_columns, check, computed, vote_columns
+from webapp.exports.columns import check, vote_columns
 from webapp.exports.pseudonyms import person_of, pseudonym
 from webapp.exports.tasks import run_exports
 from webapp.exports.writers import FORMATS
@@ -46,32 +45,6 @@ def answered():
             path = paths[(97 * number + 31 * person) % len(paths)]
             make.classification(make.visitor(), workflow, galaxy, path=list(path))
     return workflow
-
-
-def test_the_catalogs_numbers_come_out_of_it(answered):
-    found = table_of(answered)
-    counted = found[found.counted == 1]
-    (part,) = snapshot.evidence(answered)
-    columns = {column.name: column for column in catalog_columns(answered.tree.tree)}
-    table = computed(part, list(columns.values()))
-    tree = answered.tree.tree
-    for name, column in columns.items():
-        if column.family not in ("votes", "n_votes", "frac", "n_classifications"):
-            continue
-        rows = counted
-        if column.question is not None:
-            rows = rows[rows.question == tree.questions[column.question].key]
-        people = rows.groupby("source_id").classification.nunique()
-        asked = people.reindex(part.subject_id, fill_value=0).to_numpy()
-        if column.answer is None:
-            assert table[name].tolist() == asked.tolist(), name
-            continue
-        rows = rows[rows.answer == tree.answers[column.answer].key]
-        given = rows.groupby("source_id").size().reindex(part.subject_id, fill_value=0).to_numpy()
-        expected = given
-        if column.family == "frac":
-            expected = np.divide(given, asked, out=np.full(len(given), np.nan), where=asked > 0)
-        assert np.array_equal(table[name], expected, equal_nan=True), name
 
 
 def test_a_weight_is_the_one_that_counted(answered):

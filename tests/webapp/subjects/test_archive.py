@@ -219,9 +219,7 @@ def test_a_zip_in_a_zip_is_a_picture_of_no_kind(path, tmp_path):
 
 
 @given(st.data())
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_damage_ends_in_a_sentence(tmp_path, data):
     raw = bytearray(written(tmp_path / "b.zip", {"a": b"12345", "b/c": b"678"}).read_bytes())
     for _ in range(data.draw(st.integers(1, 3))):

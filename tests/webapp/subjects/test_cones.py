@@ -76,7 +76,7 @@ def test_ranges_hold_all_of_the_circle(case):
     dec=st.floats(-90, 90),
     exponent=st.floats(-6, np.log10(180)),
 )
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100, derandomize=True)
 def test_any_circle_is_held_by_few_ranges(ra, dec, exponent):
     cone = Cone(ra, dec, 10**exponent)
     ranges = cone.ranges()

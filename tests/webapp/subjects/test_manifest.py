@@ -130,9 +130,7 @@ words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
     st.sampled_from([",", ";", "\t"]),
     st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
 )
-@settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_csv_writes_is_read_back(tmp_path, rows, separator, encoding):
     path = tmp_path / "p.csv"
     with path.open("w", encoding=encoding, newline="") as file:
@@ -144,9 +142,7 @@ def test_what_csv_writes_is_read_back(tmp_path, rows, separator, encoding):
 
 
 @given(st.binary(max_size=200))
-@settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_end_in_lines_or_one_sentence(tmp_path, content):
     path = tmp_path / "p.csv"
     path.write_bytes(content)

@@ -1,14 +1,13 @@
 """Positions as people write them."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from webapp.subjects import sky
 from webapp.subjects.rows import RowRefused
 
 
-@settings(deadline=None)  # the first call imports astropy
 @given(st.floats(0, 359.999), st.floats(-90, 90))
 def test_degrees_come_through_and_lie_in_one_cell(ra_deg, dec_deg):
     assert sky.position(f" {ra_deg!r} ", repr(dec_deg)) == (ra_deg, dec_deg)

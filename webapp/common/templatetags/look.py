@@ -30,6 +30,12 @@ def percent(fraction: float | None) -> str:
     return "" if fraction is None else f"{100 * fraction:.0f}"
 
 
+@register.filter
+def percent_of(part: int, whole: int) -> str:
+    """Return a part as whole percent, rounded down: 100 is all of it."""
+    return str(100 * part // whole) if whole else "0"
+
+
 @register.simple_tag
 def icon(name: str) -> SafeString:
     """Return an answer's icon, as components/icon.html does, for pages that draw many at once."""

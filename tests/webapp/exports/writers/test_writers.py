@@ -147,7 +147,7 @@ _PLAIN = {"source_id": 1, "name": "", "ra": 0.0, "share": 0.0, "n": 0, "flag": 0
 @every_format
 @given(rows=st.lists(_rows, min_size=1, max_size=5))
 @example(rows=[_PLAIN, _PLAIN | {"ra": -0.0, "name": "a\nb"}])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_random_rows_come_back_or_are_refused_with_a_reason(tmp_path_factory, format_, rows):
     values = {
         column.name: np.array([row[column.name] for row in rows], column.kind.dtype)

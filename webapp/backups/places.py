@@ -19,6 +19,7 @@ from django.core.files.storage import FileSystemStorage, Storage, storages
 from inference.formats.atomic import whole_file
 
 CONTENT = re.compile(r"([0-9a-f]{64})\.[a-z]{3,4}", re.ASCII)
+DRAFT = re.compile(r"\..+\.[0-9a-f-]{36}", re.ASCII)  # see whole_file
 # A run that goes on has its pictures and states; what came of one that ended is kept.
 LEFT_OUT = {"stamps", "checkpoints", "claim"}
 
@@ -74,6 +75,13 @@ class Place:
             while block := content.read(1 << 20):
                 file.write(block)
             os.fchmod(file.fileno(), self.mode)
+
+    def remove_drafts(self) -> None:
+        """Remove what a process left that was killed while it wrote a file."""
+        if isinstance(self.storage, FileSystemStorage):
+            for folder, _, names in os.walk(self.storage.location):
+                for name in filter(DRAFT.fullmatch, names):
+                    Path(folder, name).unlink()
 
     def is_empty(self) -> bool:
         """Say whether nothing at all lies there."""

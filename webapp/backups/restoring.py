@@ -149,6 +149,8 @@ def _write_files(backup: Backup) -> None:
     """Write the files; those that an earlier try has written are there already."""
     known = places()
     try:
+        for place in known.values():
+            place.remove_drafts()
         for sha256, name in backup.files():
             place, inner = _place(known, name)
             if place.storage.exists(inner):

@@ -386,7 +386,7 @@ EXPORTS_ROOT = VAR_DIR / "exports"  # served to who asked for them
 RELEASES_ROOT = VAR_DIR / "releases"  # kept for ever
 EXPORTS_KEPT_DAYS = env_int("EXPORTS_KEPT_DAYS", "14", at_least=1)
 MODELS_ROOT = VAR_DIR / "models"  # served by no address but the download of a campaign's owners
-STORAGES = {
+STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "originals": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
@@ -394,6 +394,35 @@ STORAGES = {
     },
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+# With a bucket, pictures, models, files and releases are objects in it; uploads that wait and runs
+# stay in folders that the machines share.
+MEDIA_S3_BUCKET = env_str("MEDIA_S3_BUCKET", "")
+MEDIA_S3_ENDPOINT = env_str("MEDIA_S3_ENDPOINT", "")
+MEDIA_S3_REGION = env_str("MEDIA_S3_REGION", "")
+MEDIA_S3_ACCESS_KEY = env_str("MEDIA_S3_ACCESS_KEY", "")
+MEDIA_S3_SECRET_KEY = env_str("MEDIA_S3_SECRET_KEY", "")
+
+
+def _objects(part: str) -> dict[str, Any]:
+    """Return the storage of a part of the bucket; nothing in it is readable without the key."""
+    return {
+        "BACKEND": "webapp.common.objects.ObjectStorage",
+        "OPTIONS": {
+            "bucket_name": MEDIA_S3_BUCKET,
+            "location": part,
+            "endpoint_url": MEDIA_S3_ENDPOINT or None,
+            "region_name": MEDIA_S3_REGION or None,
+            "access_key": MEDIA_S3_ACCESS_KEY or None,
+            "secret_key": MEDIA_S3_SECRET_KEY or None,
+            "max_memory_size": 10_000_000,  # bytes of one object; larger ones go to the disk
+        },
+    }
+
+
+if MEDIA_S3_BUCKET:
+    STORAGES |= {"default": _objects("public"), "originals": _objects("originals")} | {
+        part: _objects(part) for part in ("models", "exports", "releases")
+    }
 WHITENOISE_KEEP_ONLY_HASHED_FILES = False
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # bytes of a form without its files
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000

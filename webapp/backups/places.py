@@ -17,6 +17,7 @@ from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage, Storage, storages
 
 from inference.formats.atomic import whole_file
+from webapp.common import shared
 
 CONTENT = re.compile(r"([0-9a-f]{64})\.[a-z]{3,4}", re.ASCII)
 DRAFT = re.compile(r"\..+\.[0-9a-f-]{36}", re.ASCII)  # see whole_file
@@ -62,7 +63,7 @@ class Place:
         """Open a file to read it."""
         if isinstance(self.storage, FileSystemStorage):
             return Path(self.storage.path(name)).open("rb")
-        return self.storage.open(name).open()
+        return self.storage.open(name).open("rb")
 
     def write(self, name: str, content: IO[bytes]) -> None:
         """Write a file, which has its name once it is whole."""
@@ -105,11 +106,15 @@ def places() -> dict[str, Place]:
     found = [
         Place("media", storages["default"], is_by_content=True),
         Place("originals", storages["originals"], is_by_content=True),
-        Place("models", _folder(settings.MODELS_ROOT), is_by_content=True, mode=0o440),
-        Place("releases", _folder(settings.RELEASES_ROOT), is_by_content=False),
+        Place("models", _shared("models", settings.MODELS_ROOT), is_by_content=True, mode=0o440),
+        Place("releases", _shared("releases", settings.RELEASES_ROOT), is_by_content=False),
         Place("runs", _folder(settings.RUNS_DIR), is_by_content=False),
     ]
     return {place.name: place for place in found}
+
+
+def _shared(name: str, path: Path) -> Storage:
+    return shared.beyond(name) or _folder(path)
 
 
 def _folder(path: Path) -> FileSystemStorage:

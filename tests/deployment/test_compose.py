@@ -84,7 +84,9 @@ def test_secrets_are_files_that_the_script_makes(tmp_path):
 
 
 def test_the_environment_has_only_names_that_the_site_reads(services):
-    documented = set(re.findall(r"^([A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    documented = set(
+        re.findall(r"^([A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    )
     documented |= {f"{name}_FILE" for name in documented} | {"PROMETHEUS_MULTIPROC_DIR"}
     for name in ("migrate", *SITE, "backup", "scorer-gpu"):
         assert set(services[name]["environment"]) <= documented, name

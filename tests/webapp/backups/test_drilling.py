@@ -14,12 +14,13 @@ from django.utils import timezone
 
 from tests import make
 from tests.webapp.backups.sites import manage, refused
-from webapp.backups import drilling, folder, restoring, tasks, tools
+from webapp.backups import drilling, folder, making, restoring, tasks, tools
 from webapp.backups.errors import BackupRefused, Busy, NotPossible
 from webapp.backups.making import make_backup
 from webapp.backups.models import Drill
 from webapp.backups.queries import last_good_drill
 from webapp.backups.removing import remove_old
+from webapp.workflows.models import Workflow
 
 pytestmark = [pytest.mark.xdist_group("backups"), pytest.mark.django_db(transaction=True)]
 
@@ -67,6 +68,26 @@ def test_a_good_backup_is_noted_with_what_was_compared(backups):
     assert "6 files that rows name were missing" in drill.words  # thumbnails and originals
     assert drill.age_s < 600
     assert scratch_databases() == []
+
+
+def test_all_of_it_is_of_one_moment(backups, monkeypatch):
+    """Somebody votes, and pictures come in, after the rows were counted and before the dump."""
+    galaxies = voted()
+    facts = making._facts
+
+    def late(now):
+        found = facts(now)
+        workflow = Workflow.objects.get()
+        make.classification(make.visitor(), workflow, galaxies[0])
+        make.pictured(make.subjects(2))
+        return found
+
+    monkeypatch.setattr(making, "_facts", late)
+    made = make_backup(backups)
+    drill = drilling.try_backup(made.path)
+    assert drill.is_good, drill.words
+    assert made.n_files == 9  # also the two new ones, which no row of that moment names
+    assert len(made.missing) == 6
 
 
 # A vote that somebody has slipped in, a number that somebody has changed, ...

@@ -4,7 +4,7 @@
 FROM python:3.11-slim-bookworm AS base
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 ORT_DISABLE_TELEMETRY=1 PATH=/opt/venv/bin:$PATH
 RUN useradd --uid 10001 --create-home --home-dir /home/site --shell /usr/sbin/nologin site \
-  && install -d -o site -g site /var/lib/tuning-fork /var/lib/tuning-fork/runs
+  && install -d -o site -g site /var/lib/tuning-fork /var/lib/tuning-fork/runs /var/lib/backups
 WORKDIR /opt/tuning-fork
 
 FROM base AS installer

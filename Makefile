@@ -128,9 +128,9 @@ translations: .venv/.dev ## gather the words of templates and code into locale/,
 
 .PHONY: lock
 lock: .venv/.dev ## lock the versions that pyproject.toml allows
-	@$(LOCK) --extra web --output-file requirements/web.txt pyproject.toml
-	@$(LOCK) --extra web --extra dev --constraints requirements/web.txt --output-file requirements/dev.txt pyproject.toml
-	@$(LOCK) --extra web --extra gpu --no-emit-package onnxruntime --constraints requirements/web.txt --output-file requirements/gpu.txt pyproject.toml
+	@$(LOCK) --extra web --extra s3 --output-file requirements/web.txt pyproject.toml
+	@$(LOCK) --extra web --extra s3 --extra dev --constraints requirements/web.txt --output-file requirements/dev.txt pyproject.toml
+	@$(LOCK) --extra web --extra s3 --extra gpu --no-emit-package onnxruntime --constraints requirements/web.txt --output-file requirements/gpu.txt pyproject.toml
 	@$(LOCK_TRAINING) --extra training-dev --constraints requirements/dev.txt --output-file requirements/training-dev.txt pyproject.toml
 	@$(LOCK_TRAINING) --extra training --constraints requirements/training-dev.txt --output-file requirements/training.txt pyproject.toml
 	@for peer in $(PEER_VERSIONS); do echo $$peer | $(LOCK) --output-file requirements/peers-$${peer%==*}.txt - || exit 1; done

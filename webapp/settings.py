@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "webapp.retraining",
     "webapp.exports",
     "webapp.imports",
+    "webapp.backups",
     "webapp.dashboard",
     "webapp.explore",
     "webapp.api",
@@ -219,6 +220,9 @@ WAKES = {
 # process. Nothing is forked there, which CUDA does not survive.
 SCORING_QUEUE = "scoring"
 CELERY_TASK_ROUTES = {"webapp.predictions.tasks.score_unscored": {"queue": SCORING_QUEUE}}
+# A process of its own on a server: who tries a backup must be allowed to make a database.
+BACKUP_QUEUE = "celery" if LOCAL_MODE else "backups"
+CELERY_TASK_ROUTES["webapp.backups.tasks.back_up_when_due"] = {"queue": BACKUP_QUEUE}
 GPU = env_choice("GPU", "prefer", ("prefer", "require", "off"))
 SCORING_THREADS = env_int("SCORING_THREADS", "0", at_least=0)  # 0: all cores
 CELERY_BEAT_SCHEDULE = {
@@ -267,6 +271,13 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 3600},
     },
 }
+BACKUP_DIR = env_str("BACKUP_DIR", "")  # without it, nobody makes backups by themselves
+if BACKUP_DIR:
+    CELERY_BEAT_SCHEDULE["backups"] = {
+        "task": "webapp.backups.tasks.back_up_when_due",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    }
 
 # What programs read
 API_REQUESTS_PER_MINUTE = env_int("API_REQUESTS_PER_MINUTE", "300", at_least=1)
@@ -375,7 +386,7 @@ EXPORTS_ROOT = VAR_DIR / "exports"  # served to who asked for them
 RELEASES_ROOT = VAR_DIR / "releases"  # kept for ever
 EXPORTS_KEPT_DAYS = env_int("EXPORTS_KEPT_DAYS", "14", at_least=1)
 MODELS_ROOT = VAR_DIR / "models"  # served by no address but the download of a campaign's owners
-STORAGES = {
+STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "originals": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
@@ -383,6 +394,35 @@ STORAGES = {
     },
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+# With a bucket, pictures, models, files and releases are objects in it; uploads that wait and runs
+# stay in folders that the machines share.
+MEDIA_S3_BUCKET = env_str("MEDIA_S3_BUCKET", "")
+MEDIA_S3_ENDPOINT = env_str("MEDIA_S3_ENDPOINT", "")
+MEDIA_S3_REGION = env_str("MEDIA_S3_REGION", "")
+MEDIA_S3_ACCESS_KEY = env_str("MEDIA_S3_ACCESS_KEY", "")
+MEDIA_S3_SECRET_KEY = env_str("MEDIA_S3_SECRET_KEY", "")
+
+
+def _objects(part: str) -> dict[str, Any]:
+    """Return the storage of a part of the bucket; nothing in it is readable without the key."""
+    return {
+        "BACKEND": "webapp.common.objects.ObjectStorage",
+        "OPTIONS": {
+            "bucket_name": MEDIA_S3_BUCKET,
+            "location": part,
+            "endpoint_url": MEDIA_S3_ENDPOINT or None,
+            "region_name": MEDIA_S3_REGION or None,
+            "access_key": MEDIA_S3_ACCESS_KEY or None,
+            "secret_key": MEDIA_S3_SECRET_KEY or None,
+            "max_memory_size": 10_000_000,  # bytes of one object; larger ones go to the disk
+        },
+    }
+
+
+if MEDIA_S3_BUCKET:
+    STORAGES |= {"default": _objects("public"), "originals": _objects("originals")} | {
+        part: _objects(part) for part in ("models", "exports", "releases")
+    }
 WHITENOISE_KEEP_ONLY_HASHED_FILES = False
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # bytes of a form without its files
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
@@ -462,6 +502,8 @@ ANSWERS_PER_MINUTE = env_int("ANSWERS_PER_MINUTE", "120", at_least=1)
 
 # Operators
 LEAST_FREE_MB = env_int("LEAST_FREE_MB", "1000")  # of the disk under VAR_DIR
+BACKUP_KEY = env_str("BACKUP_KEY", "")  # of the age format; without it they are not encrypted
+BACKUPS_KEPT = env_int("BACKUPS_KEPT", "14", at_least=1)
 METRICS_TOKEN = env_str("METRICS_TOKEN", "")
 SENTRY_DSN = env_str("SENTRY_DSN", "")
 

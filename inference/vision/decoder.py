@@ -108,8 +108,9 @@ class Decoder:
                 self._fill(queue, source)
                 yield outcome
         finally:
-            if queue:  # the caller has left early: what the child still answers is for nobody
-                self._running.kill()
+            # The caller has left early: what the child still answers is for nobody.
+            if queue and self._child is not None:
+                self._child.kill()
 
     def _fill(self, queue: deque[_Waiting], source: Iterator[bytes]) -> bool:
         """Hand the child the next pictures; return whether any picture waits."""

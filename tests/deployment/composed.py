@@ -62,6 +62,7 @@ class Machine:
             "/tmp/": f"{self.folder / service}/",  # first: the others may lead there
             "/run/secrets": str(self.folder / "secrets"),
             "/var/lib/tuning-fork": str(self.folder / "site"),
+            "/var/lib/backups": str(self.folder / "backups"),
         }
         for old, new in (places | self.replaced).items():
             text = text.replace(old, new)

@@ -19,6 +19,7 @@ from ruamel.yaml import YAML
 from tests import make
 from tests.deployment.composed import ROOT
 from tests.deployment.promql import Scrape, Scrapes, selectors
+from webapp.backups.models import Drill
 from webapp.classifications import queries, tasks
 from webapp.common.models import Process
 from webapp.consensus.models import Consensus
@@ -50,6 +51,7 @@ def site(client, monkeypatch, tmp_path) -> SimpleNamespace:
     for kind in Process.Kind:
         now = timezone.now()
         Process.objects.create(name=f"{kind}@here", kind=kind, started_at=now, seen_at=now)
+    Drill.objects.create(backup="", made_at=timezone.now(), is_good=True, words="", seconds=1)
     tasks.start_recounts()
     tasks.run_recounts()
     client.get("/")
@@ -118,6 +120,7 @@ FAULTS: dict[str, Callable[[SimpleNamespace], Any]] = {
     "RecountLate": lambda place: place.workflow.recounts.update(
         finished_at=timezone.now() - LONG_AGO
     ),
+    "NoBackup": lambda _: Drill.objects.update(made_at=timezone.now() - LONG_AGO),
 }
 
 

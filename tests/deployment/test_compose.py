@@ -24,7 +24,7 @@ from webapp import embedded
 
 HOST = "galaxies.example.org"
 GIVEN = {"SITE_HOST": HOST, "EMAIL_HOST": "mail.example.org", "WORKER_PROCESSES": "1"}
-SITE = ["web", "worker", "scorer", "beat"]
+SITE = ["web", "worker", "scorer", "beat"]  # and backup, which comes last
 BROKERS = {
     "redis": (6379, "redis://127.0.0.1:6379/12"),
     "rabbitmq": (5672, "amqp://guest:guest@127.0.0.1:5672/tuning-fork-composed"),
@@ -84,9 +84,11 @@ def test_secrets_are_files_that_the_script_makes(tmp_path):
 
 
 def test_the_environment_has_only_names_that_the_site_reads(services):
-    documented = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    documented = set(
+        re.findall(r"^([A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    )
     documented |= {f"{name}_FILE" for name in documented} | {"PROMETHEUS_MULTIPROC_DIR"}
-    for name in ("migrate", *SITE, "scorer-gpu"):
+    for name in ("migrate", *SITE, "backup", "scorer-gpu"):
         assert set(services[name]["environment"]) <= documented, name
 
 
@@ -271,9 +273,27 @@ def test_its_processes_serve_a_campaign_together(tmp_path, database, broker, mai
         with contextlib.closing(Visitor(port, "", [])) as monitor:
             status, content, _ = monitor.request("GET", "/readyz")
         assert status == 200, content
+        assert_backups_work(tmp_path, machine, services["backup"], database)
     finally:
         machine.stop()
     assert '"level": "INFO"' in machine.log("worker")
+
+
+def assert_backups_work(folder: Path, machine: Machine, service, database: str) -> None:
+    """The service that makes backups lives; it makes one, encrypted, and restores it to try."""
+    machine.start("backup", service)
+    manage = ["python", "manage.py"]
+    machine.run("key", service | {"command": [*manage, "backup", "--new-key", "-"]})
+    (folder / "backup_key").write_text(machine.log("key"))
+    (folder / "backup_key").replace(folder / "secrets" / "backup_key")
+    machine.run("made", service | {"command": [*manage, "backup"]})
+    machine.run("tried", service | {"command": [*manage, "verify_backup"]})
+    with psycopg.connect(database) as connection:
+        (words,) = connection.execute("SELECT words FROM backups_drill WHERE is_good").fetchone()
+        kinds = connection.execute("SELECT kind FROM common_process").fetchall()
+    assert "1 campaigns counted again" in words
+    assert ("backup",) in kinds
+    assert list((folder / "backups").glob("20*/database.dump.age"))
 
 
 def wait_for_predictions(database: str) -> None:

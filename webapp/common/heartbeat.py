@@ -76,7 +76,8 @@ _hearts: list[Heart] = []
 def start_worker(sender: Any, **_: object) -> None:
     """Let a worker speak once it takes tasks."""
     name = str(sender.hostname)
-    kind = Process.Kind.SCORER if name.startswith("scorer@") else Process.Kind.WORKER
+    kinds = {"scorer": Process.Kind.SCORER, "backup": Process.Kind.BACKUP}
+    kind = kinds.get(name.partition("@")[0], Process.Kind.WORKER)
     _start(Heart(name, kind, _tasks))
 
 

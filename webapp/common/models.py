@@ -74,6 +74,7 @@ class Process(models.Model):
 
         WORKER = "worker", "worker"
         SCORER = "scorer", "scorer"
+        BACKUP = "backup", "backup"
         BEAT = "beat", "beat"
 
     name = models.CharField(max_length=200, unique=True, help_text="As Celery calls it.")

@@ -4,6 +4,7 @@ Requests are counted in files that the processes of one machine share (PROMETHEU
 all else is read when it is asked for, so any one process answers for the whole site.
 """
 
+import math
 import os
 import shutil
 import time
@@ -24,6 +25,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from webapp.backups.queries import last_good_drill
 from webapp.classifications import recounting
 from webapp.common.models import Process
 from webapp.dashboard import longwork, rates
@@ -82,6 +84,12 @@ class Site(Collector):
             sum(rates.last_minute().values()),
         )
         yield from _recounts()
+        backup = last_good_drill()
+        yield _gauge(
+            "site_verified_backup_age_seconds",
+            "Since the moment of the newest backup that was tried and found good.",
+            backup.age_s if backup else math.inf,
+        )
         yield from _work()
         yield from _processes()
 

@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from webapp.backups import queries as backups
 from webapp.common.models import Process
 from webapp.dashboard.doing import Doing
 from webapp.dashboard.health import Check
@@ -37,6 +39,7 @@ def needs(
         *_of_processes(processes),
         *_of_work(kinds),
         *_of_counts(campaigns),
+        *_of_backups(),
     ]
 
 
@@ -81,3 +84,18 @@ def _of_counts(campaigns: Sequence[Doing]) -> Iterator[Need]:
                 n,
             )
             yield Need(words % {"n": f"{n:,}", "name": one.workflow.name}, "campaigns")
+
+
+def _of_backups() -> Iterator[Need]:
+    """A site of one machine's, where nobody asked for backups, is not nagged."""
+    if settings.LOCAL_MODE and not settings.BACKUP_DIR:
+        return
+    good, last = backups.last_good_drill(), backups.last_drill()
+    if last and not last.is_good:
+        yield Need(_("The last backup failed: %(why)s") % {"why": last.words}, "backup")
+    if good is None:
+        yield Need(
+            _("No backup was tried and found good yet: nothing could be restored."), "backup"
+        )
+    elif good.age_s > backups.OLD_AFTER_S:
+        yield Need(_("The newest backup that was found good is older than 36 hours."), "backup")

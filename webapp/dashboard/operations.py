@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from webapp.accounts.access import admins_only
+from webapp.backups import queries as backups
 from webapp.classifications import recounting
 from webapp.common.audit import write_entry
 from webapp.common.models import Process, WorkStatus
@@ -49,6 +50,8 @@ def _context() -> dict[str, Any]:
         "now": timezone.now(),
         "every_s": EVERY_S,
         "checks": checks,
+        "backup": backups.last_good_drill(),
+        "drill": backups.last_drill(),
         "needs": needs(checks=checks, processes=processes, kinds=kinds, campaigns=campaigns),
         "n_last_minute": sum(last_minute.values()),
         "last_at": rates.last_at(),

@@ -11,12 +11,12 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from django.db import transaction
 
 from inference.formats.atomic import file_sha256, write_text
-from webapp.common import work
+from webapp.common import shared, work
 from webapp.exports import citation, readme, snapshot
 from webapp.exports.columns import Column, dictionary_json, names_csv
 from webapp.exports.contents import Catalog, Rows, Votes, instant_of
@@ -54,6 +54,9 @@ def publish_release(release: Release) -> None:
     maker.write_words(catalog.columns)
     release.files = maker.listed()
     _name(release, folder)
+    for file in release.files:
+        path = release.folder / file["name"]
+        shared.share("releases", _shared_name(release, file["name"]), path)
     with transaction.atomic():
         work.hold(release)
         release.save(update_fields=["snapshot_at", "n_rows", "files"])
@@ -251,8 +254,16 @@ def _as_json(values: Any) -> str:
     return json.dumps(values, indent=2, ensure_ascii=False, sort_keys=False) + "\n"
 
 
-def file_in(release: Release, name: str) -> Path | None:
-    """Return where a file of a release lies, if it has one of this name."""
+def file_in(release: Release, name: str) -> IO[bytes] | None:
+    """Open a file of a release, if it has one of this name.
+
+    Raises:
+        OSError: it is lost.
+    """
     if not any(file["name"] == name for file in release.files):
         return None
-    return release.folder / name
+    return shared.opened("releases", _shared_name(release, name), release.folder / name)
+
+
+def _shared_name(release: Release, name: str) -> str:
+    return f"{release.workflow.slug}/{release.number}/{name}"

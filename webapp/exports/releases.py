@@ -1,5 +1,6 @@
 """Pages of releases: public, for ever at their addresses."""
 
+from pathlib import PurePosixPath
 from typing import cast
 
 from django.contrib import messages
@@ -115,13 +116,13 @@ def _context(request: HttpRequest, release: Release) -> dict[str, object]:
 @release_page
 def release_file(_request: HttpRequest, release: Release, name: str) -> HttpResponse:
     """Answer a file of a release."""
-    path = publishing.file_in(release, name) if release.is_published else None
-    if path is None:
-        raise Http404
     try:
-        file = path.open("rb")
+        file = publishing.file_in(release, name) if release.is_published else None
     except OSError:
         raise Http404 from None
+    if file is None:
+        raise Http404
+    path = PurePosixPath(name)
     kind = TYPES.get(path.suffix, "application/octet-stream")
     response = FileResponse(file, as_attachment=True, filename=path.name, content_type=kind)
     response.headers["Cache-Control"] = "public, max-age=86400"

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from inference.errors import shown
 from webapp.accounts.models import User
-from webapp.common import audit, work
+from webapp.common import audit, shared, work
 from webapp.common.errors import DomainError
 from webapp.common.models import WorkStatus
 from webapp.common.wake import wake
@@ -139,7 +139,7 @@ def forget_old_exports() -> int:
         status=WorkStatus.DONE, forgotten_at=None, finished_at__lt=before
     ).select_related("workflow")
     for export in old:
-        export.path.unlink(missing_ok=True)
+        shared.remove("exports", export.path.name, export.path)
         Export.objects.filter(pk=export.pk).update(forgotten_at=timezone.now())
     return len(old)
 

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django.views.decorators.vary import vary_on_headers
 
 from webapp.accounts.access import owners_only
+from webapp.common import shared
 from webapp.common.errors import DomainError
 from webapp.exports import debias, queries, services, snapshot
 from webapp.exports.access import own_export, scientists_page, user_of
@@ -132,7 +133,7 @@ def file_response(export: Export) -> HttpResponse:
     if not export.has_file:
         raise Http404
     try:
-        file = export.path.open("rb")
+        file = shared.opened("exports", export.path.name, export.path)
     except OSError:
         raise Http404 from None
     response = FileResponse(

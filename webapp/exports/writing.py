@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import transaction
 
 from inference.formats.atomic import file_sha256, whole_file
-from webapp.common import work
+from webapp.common import shared, work
 from webapp.exports import snapshot
 from webapp.exports.contents import Catalog, Votes, instant_of
 from webapp.exports.exchange import KINDS, Exchange, lines
@@ -33,6 +33,7 @@ def write_export(export: Export) -> None:
             _write_own(export, _contents(export, moment), export.snapshot_at)
     export.size_bytes = export.path.stat().st_size
     export.sha256 = file_sha256(export.path)
+    shared.hand_over("exports", export.path.name, export.path)
     with transaction.atomic():
         work.hold(export)
         export.save(update_fields=["snapshot_at", "n_rows", "size_bytes", "sha256"])

@@ -1,6 +1,6 @@
 """Where model files lie: in one private folder, under their own hash, written once.
 
-In server mode it is a folder that web and worker processes share.
+On several machines it is a folder that they share, or a copy of an object store's.
 """
 
 import hashlib
@@ -11,7 +11,9 @@ from pathlib import Path
 from django.conf import settings
 
 from inference.formats.atomic import file_sha256, whole_file
+from webapp.common import shared
 
+PLACE = "models"
 READ_ONLY = 0o440
 SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -27,9 +29,21 @@ def path_of(sha256: str) -> Path:
     return Path(settings.MODELS_ROOT) / f"{sha256}.onnx"
 
 
+def here(sha256: str) -> Path:
+    """Return where the file of this hash lies, having fetched it from the object store if need be.
+
+    Raises:
+        OSError: the object store does not give it, or the disk is full.
+    """
+    path = path_of(sha256)
+    shared.fetch(PLACE, path.name, path)
+    return path
+
+
 def is_whole(sha256: str) -> bool:
     """Say whether the file is there, byte for byte."""
     try:
+        here(sha256)
         return file_sha256(path_of(sha256)) == sha256
     except OSError:
         return False
@@ -53,9 +67,15 @@ def store(content: bytes) -> bool:
     with whole_file(path) as file:
         file.write(content)
         os.fchmod(file.fileno(), READ_ONLY)
+    try:
+        shared.share(PLACE, path.name, path)
+    except OSError:
+        path.unlink()  # what no other machine sees is not kept
+        raise
     return True
 
 
 def remove(sha256: str) -> None:
     """Remove the file of a model that could not be registered."""
-    path_of(sha256).unlink(missing_ok=True)
+    path = path_of(sha256)
+    shared.remove(PLACE, path.name, path)

@@ -49,8 +49,12 @@ class NotYours(DomainError):
 
 
 def model_path(model: ModelVersion) -> Path:
-    """Return where a network's file lies; whoever loads it compares its hash."""
-    return files.path_of(model.sha256)
+    """Return where a network's file lies; whoever loads it compares its hash.
+
+    Raises:
+        OSError: it is in the object store, and cannot be had.
+    """
+    return files.here(model.sha256)
 
 
 def register_file(

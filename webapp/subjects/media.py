@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import IO
 
 from django.conf import settings
 from django.core.files.base import ContentFile
@@ -99,8 +100,11 @@ def _store(storage: Storage, where: str, content: bytes) -> None:
 
 
 def serve(get_response: Handler) -> Handler:
-    """Answer the addresses of public files in local mode, before anything else has to run."""
-    if not settings.LOCAL_MODE:
+    """Answer the addresses of public files before anything else has to run.
+
+    On a server the proxy does it, unless they are in an object store, which only we can read.
+    """
+    if not settings.LOCAL_MODE and isinstance(storages["default"], FileSystemStorage):
         return get_response
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
@@ -115,7 +119,7 @@ def _file(where: str) -> HttpResponseBase:
     if not ADDRESS.fullmatch(where):
         return HttpResponseNotFound()
     try:
-        file = Path(settings.MEDIA_ROOT, where).open("rb")  # noqa: SIM115 - the response closes it
+        file = _opened(where)
     except OSError:
         return HttpResponseNotFound()
     response = FileResponse(file, content_type=TYPES[where.rpartition(".")[2]])
@@ -124,3 +128,10 @@ def _file(where: str) -> HttpResponseBase:
     if where.startswith("fits/"):
         response.headers["Content-Disposition"] = "attachment"
     return response
+
+
+def _opened(where: str) -> IO[bytes]:
+    storage = storages["default"]
+    if isinstance(storage, FileSystemStorage):
+        return Path(storage.path(where)).open("rb")
+    return storage.open(where).open("rb")

@@ -8,6 +8,7 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests import make
+from webapp.backups.models import Drill
 from webapp.classifications import tasks
 from webapp.common.models import Process
 from webapp.consensus.models import Consensus
@@ -101,6 +102,17 @@ def test_figures_say_what_the_database_says(client, tmp_path):
     assert found["site_processes", "worker"] == 1
     assert found["site_disk_free_bytes",] > 0
     assert found["site_request_seconds_count", "2xx", "accounts:privacy"] >= 1
+
+
+def test_the_age_of_the_last_good_backup_is_a_figure(client):
+    name = ("site_verified_backup_age_seconds",)
+    assert figures(client.get("/metrics"))[name] == float("inf")
+    for hours, is_good in ((30, True), (2, False)):
+        Drill.objects.create(
+            backup="2026-01-01T00-00-00Z", made_at=timezone.now() - timedelta(hours=hours),
+            is_good=is_good, words="", seconds=1,
+        )  # fmt: skip
+    assert abs(figures(client.get("/metrics"))[name] - 30 * 3600) < 60
 
 
 def test_figures_say_what_the_last_recount_found(client):

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from tests import make
 from webapp.accounts.models import Role
+from webapp.backups.models import Drill
 from webapp.classifications import tasks
 from webapp.classifications.models import Recount
 from webapp.common.models import AuditEntry, Process, WorkStatus
@@ -75,6 +76,37 @@ def test_what_has_not_failed_is_left_alone(client, admin, failed):
     failed.refresh_from_db()
     assert failed.status == WorkStatus.DONE
     assert not AuditEntry.objects.filter(action="retry", target="subjects.ingestbatch").exists()
+
+
+def test_it_says_how_old_the_last_backup_is_that_was_tried(client, admin):
+    assert "No backup has been tried yet" in client.get(PAGE).content.decode()
+    made_at = timezone.now() - timedelta(hours=5, minutes=1)
+    given = {"backup": "2026-01-01T00-00-00Z", "seconds": 1}
+    Drill.objects.create(made_at=made_at, is_good=True, words="12 rows compared.", **given)
+    html = client.get(PAGE).content.decode()
+    assert "found good, is 5\xa0hours, 1\xa0minute old" in html
+    assert "12 rows compared." in html
+    assert "The last try" not in html
+    Drill.objects.create(made_at=timezone.now(), is_good=False, words="It is cut off.", **given)
+    html = client.get(PAGE).content.decode()
+    assert "It is cut off." in html
+    assert "found good, is 5\xa0hours" in html
+
+
+def test_a_server_without_a_good_backup_needs_somebody(client, admin, settings):
+    words = "No backup was tried and found good yet"
+    assert words not in client.get(PAGE).content.decode()
+    settings.BACKUP_DIR = "/mnt/backups"
+    assert words in client.get(PAGE).content.decode()
+    given = {"backup": "2026-01-01T00-00-00Z", "seconds": 1, "words": "It is cut off."}
+    Drill.objects.create(made_at=timezone.now() - timedelta(hours=37), is_good=True, **given)
+    assert "is older than 36 hours" in client.get(PAGE).content.decode()
+    Drill.objects.create(made_at=timezone.now(), is_good=False, **given)
+    assert "The last backup failed: It is cut off." in client.get(PAGE).content.decode()
+    Drill.objects.create(made_at=timezone.now(), is_good=True, **given)
+    html = client.get(PAGE).content.decode()
+    assert "backup failed" not in html
+    assert "36 hours" not in html
 
 
 def test_a_kind_that_is_none_is_not_found(client, admin):

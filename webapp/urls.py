@@ -13,6 +13,7 @@ urlpatterns = [
     path("", include("webapp.classifications.urls")),
     path("", include("webapp.accounts.urls")),
     path("manage/", include("webapp.dashboard.urls")),
+    path("my/account/", include("webapp.dashboard.own_urls")),
     path("", include("webapp.explore.urls")),
     path("", include("webapp.exports.urls")),
     path("imports/", include("webapp.imports.urls")),

@@ -37,8 +37,8 @@ VISITORS = [
 ]  # fmt: skip
 OWNERS = [
     f"/c/{SLUG}/classify/", "/my/", "/my/statistics/", "/my/certificate/", "/accounts/profile/",
-    "/people/", "/accounts/email/", "/accounts/password/change/", "/manage/campaigns/",
-    "/manage/campaigns/new/", "/sets/", "/sets/new/", CAMPAIGN,
+    "/my/account/delete/", "/people/", "/accounts/email/", "/accounts/password/change/",
+    "/manage/campaigns/", "/manage/campaigns/new/", "/sets/", "/sets/new/", CAMPAIGN,
     *(
         f"{CAMPAIGN}{part}/"
         for part in [

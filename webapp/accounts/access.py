@@ -5,6 +5,7 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, cast
 from urllib.parse import quote, urlsplit
 
+from allauth.account.decorators import reauthentication_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -46,6 +47,12 @@ def for_roles(*roles: Role) -> Callable[[View[Arguments]], View[Arguments]]:
         return signed_in(guarded)
 
     return decorate
+
+
+def confirmed(view: View[Arguments]) -> View[Arguments]:
+    """Let users pass who have given their password within minutes; ask the others for it first."""
+    guarded: View[Arguments] = reauthentication_required(view)
+    return signed_in(guarded)
 
 
 owners_only = for_roles(Role.SCIENTIST, Role.ADMIN)

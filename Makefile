@@ -132,8 +132,12 @@ lock: .venv/.dev ## lock the versions that pyproject.toml allows
 	@for peer in $(PEER_VERSIONS); do echo $$peer | $(LOCK) --output-file requirements/peers-$${peer%==*}.txt - || exit 1; done
 
 .PHONY: audit
-audit: .venv/.dev ## known vulnerabilities of what is locked
-	@$(BIN)/pip-audit --progress-spinner off --disable-pip --require-hashes --requirement requirements/web.txt
+audit: .venv/.dev ## known vulnerabilities of what is locked; fails too where a package cannot be asked about
+	@$(BIN)/pip-audit --progress-spinner off --strict --disable-pip --require-hashes --requirement requirements/web.txt
+
+.PHONY: sbom
+sbom: .venv/.dev ## what is inside, with hashes, as CycloneDX in sbom.json
+	@$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file sbom.json requirements/web.txt
 
 .PHONY: clean
 clean: ## remove caches; .venv and var/ (the data!) stay

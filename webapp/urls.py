@@ -19,9 +19,11 @@ urlpatterns = [
     path("imports/", include("webapp.imports.urls")),
     path("", include("webapp.api.urls")),
     path("sets/", include("webapp.subjects.urls")),
+    path(".well-known/security.txt", views.security_txt, name="security_txt"),
     path("theme/", views.theme, name="theme"),
     path("language/", views.language, name="language"),
     path("accounts/", include("allauth.account.urls")),
+    path("accounts/second-factor/", include("allauth.mfa.urls")),
     path("admin/", admin.site.urls),
 ]
 

@@ -60,8 +60,12 @@ admins_only = for_roles(Role.ADMIN)
 
 
 def to_sign_in(request: HttpRequest) -> HttpResponse:
-    """Go to the sign-in page; htmx leaves its page for it, so that no part becomes a form."""
-    place = f"{reverse('account_login')}?next={quote(page_of(request))}"
+    """Go to the sign-in page."""
+    return lead_to(request, f"{reverse('account_login')}?next={quote(page_of(request))}")
+
+
+def lead_to(request: HttpRequest, place: str) -> HttpResponse:
+    """Go to another page; htmx leaves its own for it, so that no part becomes a form."""
     if not _is_htmx(request):
         return redirect(place)
     response = HttpResponse(status=204)

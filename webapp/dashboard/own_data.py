@@ -1,7 +1,8 @@
 """Everything that is stored about one person, as JSON: what "Download my data" gives.
 
 Each section names the relations that it covers; a test compares them with the tables, so that a
-new one cannot be forgotten. Left out are only the keys themselves (password, hashes of tokens).
+new one cannot be forgotten. Left out are only the keys themselves (password, tokens, the second
+factor's).
 """
 
 import json
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.core.serializers.json import DjangoJSONEncoder
@@ -172,6 +174,9 @@ def _audit(person: Person) -> Rows:
 SECTIONS = {
     "addresses": Section(
         _of_user(EmailAddress, "user", "id", "user_id"), ("account.EmailAddress.user",)
+    ),
+    "second_factors": Section(
+        _of_user(Authenticator, "user", "data", "user_id"), ("mfa.Authenticator.user",)
     ),
     "volunteers": Section(
         lambda person: _plain(person.volunteers, "uuid", "user_id"), ("accounts.Volunteer.user",)

@@ -109,8 +109,9 @@ faults: .venv/.dev ## the long form of the kills: 200 clients, 100 kills
 	@FAULTS=long $(BIN)/python -m pytest tests/faults/test_kills.py -s
 
 .PHONY: fuzz
-fuzz: .venv/.dev ## the long form of the requests that are made from the API's own document
+fuzz: .venv/.dev ## the long form of the requests made from the API's own document, and of every form
 	@SCHEMA_EXAMPLES=1000 $(BIN)/python -m pytest -n 0 tests/webapp/api/test_schema.py
+	@FORM_EXAMPLES=4000 $(BIN)/python -m pytest -n 0 tests/webapp/test_forms.py
 
 .PHONY: browser
 browser: .venv/.dev ## find or get the Chromium that the tests drive

@@ -34,7 +34,15 @@ def test_anything_else_forgets_the_theme(client, theme):
 
 @pytest.mark.parametrize(
     "target",
-    ["//evil.example", "https://evil.example/", "javascript:alert(1)", "/\\evil.example", "", "\0"],
+    [
+        "//evil.example",
+        "{}",
+        "https://evil.example/",
+        "javascript:alert(1)",
+        "/\\evil.example",
+        "",
+        "\0",
+    ],
 )
 def test_one_never_leaves_the_site(client, target):
     assert post_theme(client, theme="night", next=target).headers["Location"] == "/"

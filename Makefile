@@ -113,8 +113,9 @@ faults: .venv/.dev ## the long form of the kills: 200 clients, 100 kills
 	@FAULTS=long $(BIN)/python -m pytest tests/faults/test_kills.py -s
 
 .PHONY: fuzz
-fuzz: .venv/.dev ## the long form of the requests that are made from the API's own document
+fuzz: .venv/.dev ## the long form of the requests made from the API's own document, and of every form
 	@SCHEMA_EXAMPLES=1000 $(BIN)/python -m pytest -n 0 tests/webapp/api/test_schema.py
+	@FORM_EXAMPLES=4000 $(BIN)/python -m pytest -n 0 tests/webapp/test_forms.py
 
 .PHONY: browser
 browser: .venv/.dev ## find or get the Chromium that the tests drive
@@ -136,8 +137,12 @@ lock: .venv/.dev ## lock the versions that pyproject.toml allows
 	@for peer in $(PEER_VERSIONS); do echo $$peer | $(LOCK) --output-file requirements/peers-$${peer%==*}.txt - || exit 1; done
 
 .PHONY: audit
-audit: .venv/.dev ## known vulnerabilities of what is locked
-	@$(BIN)/pip-audit --progress-spinner off --disable-pip --require-hashes --requirement requirements/web.txt
+audit: .venv/.dev ## known vulnerabilities of what is locked; fails too where a package cannot be asked about
+	@$(BIN)/pip-audit --progress-spinner off --strict --disable-pip --require-hashes --requirement requirements/web.txt
+
+.PHONY: sbom
+sbom: .venv/.dev ## what is inside, with hashes, as CycloneDX in sbom.json
+	@$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file sbom.json requirements/web.txt
 
 .PHONY: clean
 clean: ## remove caches; .venv and var/ (the data!) stay

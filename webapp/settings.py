@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "csp",
     "django_htmx",
     "drf_spectacular",
@@ -78,6 +79,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "webapp.accounts.second_factor.require",
     "webapp.accounts.middleware.browser_identity",
 ]
 
@@ -357,6 +359,12 @@ ACCOUNT_RATE_LIMITS = {
     "reset_password": "20/h/ip,5/h/key",
 }
 
+# A second factor: everybody may have one, administrators of a server must.
+SECOND_FACTOR_FOR_ADMINS = env_bool("SECOND_FACTOR_FOR_ADMINS", "false" if LOCAL_MODE else "true")
+MFA_ADAPTER = "webapp.accounts.second_factor.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_TOLERANCE = 1  # a code of the half minute before or after
+
 # Mail: to files in local mode, so that a password can be reset without a mail server.
 EMAIL_HOST = env_str("EMAIL_HOST", "")
 EMAIL_PORT = env_int("EMAIL_PORT", "587")
@@ -479,6 +487,7 @@ VOTES_LICENSE = env_str("VOTES_LICENSE", "CC0 1.0")
 VOTES_LICENSE_URL = env_str(
     "VOTES_LICENSE_URL", "https://creativecommons.org/publicdomain/zero/1.0/"
 )
+SECURITY_CONTACT = env_str("SECURITY_CONTACT", "")
 CONTACT = env_str("CONTACT", "the administrator of this site")
 
 # The pages in the head: address, words, and whether only owners of campaigns see them.

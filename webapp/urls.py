@@ -13,14 +13,17 @@ urlpatterns = [
     path("", include("webapp.classifications.urls")),
     path("", include("webapp.accounts.urls")),
     path("manage/", include("webapp.dashboard.urls")),
+    path("my/account/", include("webapp.dashboard.own_urls")),
     path("", include("webapp.explore.urls")),
     path("", include("webapp.exports.urls")),
     path("imports/", include("webapp.imports.urls")),
     path("", include("webapp.api.urls")),
     path("sets/", include("webapp.subjects.urls")),
+    path(".well-known/security.txt", views.security_txt, name="security_txt"),
     path("theme/", views.theme, name="theme"),
     path("language/", views.language, name="language"),
     path("accounts/", include("allauth.account.urls")),
+    path("accounts/second-factor/", include("allauth.mfa.urls")),
     path("admin/", admin.site.urls),
 ]
 

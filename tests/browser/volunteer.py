@@ -1,6 +1,7 @@
 """A person at the screen: looks, chooses, presses; waits for what a person would wait for."""
 
 import random
+import re
 import uuid
 from urllib.parse import unquote
 
@@ -105,3 +106,10 @@ class Volunteer:
         self.page.locator("input[name=password]").fill(PASSWORD)
         self.page.locator("main form button[type=submit]").click()
         expect(self.page.get_by_text(name).first).to_be_attached()
+
+    def confirm(self) -> None:
+        """Give the password once more, for what an open window alone may not do."""
+        self.page.goto("/accounts/reauthenticate/?next=/my/account/delete/")
+        self.page.locator("input[name=password]").fill(PASSWORD)
+        self.page.locator("main form button[type=submit]").click()
+        expect(self.page).to_have_url(re.compile("/my/account/delete/$"))

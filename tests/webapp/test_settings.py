@@ -117,6 +117,13 @@ def test_the_address_of_a_client_is_believed_only_from_the_configured_proxy(tmp_
     assert ask(tmp_path, count) == "0"
 
 
+def test_administrators_of_a_server_need_a_second_factor(tmp_path):
+    asked = "settings.SECOND_FACTOR_FOR_ADMINS"
+    assert ask(tmp_path, asked, **SERVER) == "True"
+    assert ask(tmp_path, asked) == "False"
+    assert ask(tmp_path, asked, SECOND_FACTOR_FOR_ADMINS="true") == "True"
+
+
 def test_a_server_without_a_key_says_so(tmp_path):
     environment = {name: value for name, value in SERVER.items() if name != "SECRET_KEY"}
     assert "SECRET_KEY is not set. Set it, or SECRET_KEY_FILE" in ask(tmp_path, "1", **environment)

@@ -5,6 +5,7 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, cast
 from urllib.parse import quote, urlsplit
 
+from allauth.account.decorators import reauthentication_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -48,13 +49,23 @@ def for_roles(*roles: Role) -> Callable[[View[Arguments]], View[Arguments]]:
     return decorate
 
 
+def confirmed(view: View[Arguments]) -> View[Arguments]:
+    """Let users pass who have given their password within minutes; ask the others for it first."""
+    guarded: View[Arguments] = reauthentication_required(view)
+    return signed_in(guarded)
+
+
 owners_only = for_roles(Role.SCIENTIST, Role.ADMIN)
 admins_only = for_roles(Role.ADMIN)
 
 
 def to_sign_in(request: HttpRequest) -> HttpResponse:
-    """Go to the sign-in page; htmx leaves its page for it, so that no part becomes a form."""
-    place = f"{reverse('account_login')}?next={quote(page_of(request))}"
+    """Go to the sign-in page."""
+    return lead_to(request, f"{reverse('account_login')}?next={quote(page_of(request))}")
+
+
+def lead_to(request: HttpRequest, place: str) -> HttpResponse:
+    """Go to another page; htmx leaves its own for it, so that no part becomes a form."""
     if not _is_htmx(request):
         return redirect(place)
     response = HttpResponse(status=204)

@@ -82,3 +82,27 @@ class RoleForm(forms.Form):
 
     role = forms.ChoiceField(choices=Role.choices)
     reason = forms.CharField(max_length=200, required=False)
+
+
+class ErasureForm(forms.Form):
+    """The end of an account: its name, typed once more."""
+
+    name = forms.CharField(
+        max_length=150,
+        label=_("Your public name, to confirm"),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+
+    def clean_name(self) -> str:
+        """Refuse another name than the account's own."""
+        name = names.normalize(str(self.cleaned_data["name"]))
+        if name != self.user.username:
+            raise forms.ValidationError(
+                gettext("This is not “%(username)s”. Nothing was deleted: type that name.")
+                % {"username": self.user.username}
+            )
+        return name

@@ -34,9 +34,12 @@ _OWN = """
 def own_volunteers(identity: Identity) -> list[Volunteer]:
     """Return this person's rows, the one that answers first; the first vote makes it.
 
-    Call it in the transaction that stores the vote.
+    Call it in the transaction that stores the vote. Of an account that was deleted since the
+    request began, the browser is left.
     """
     own = _own(identity) or _make(identity) or _own(identity)
+    if not own:
+        return own_volunteers(Identity(user=None, browser=identity.browser))
     for _ in range(MOST_LOOKS):
         if _is_whole(own):
             break
@@ -44,17 +47,21 @@ def own_volunteers(identity: Identity) -> list[Volunteer]:
     return own
 
 
-# Whoever comes at the same moment waits here, gets nothing, and reads the row that was made.
+# Whoever comes at the same moment waits here, gets nothing, and reads the row that was made. An
+# account that has just been deleted gets nothing either.
 _MAKE = """
     INSERT INTO accounts_volunteer (uuid, user_id, is_browser, is_simulated)
-    VALUES (%s, %s, %s, false) ON CONFLICT DO NOTHING
+    SELECT %(holder)s, %(user)s, %(user)s::bigint IS NULL, false
+    WHERE %(user)s::bigint IS NULL
+       OR EXISTS (SELECT FROM accounts_user WHERE id = %(user)s FOR KEY SHARE)
+    ON CONFLICT DO NOTHING
     RETURNING id, uuid, user_id, is_browser, claimed_at, true AS is_new
 """
 
 
 def _make(identity: Identity) -> list[Volunteer]:
     user_id = identity.user.pk if identity.user else None
-    return list(Volunteer.objects.raw(_MAKE, [identity.holder, user_id, user_id is None]))
+    return list(Volunteer.objects.raw(_MAKE, {"holder": identity.holder, "user": user_id}))
 
 
 def _own(identity: Identity) -> list[Volunteer]:
@@ -83,6 +90,8 @@ def claim_browser(*, user: User, browser: uuid.UUID) -> list[Volunteer]:
     its end no vote of this user or of this browser is stored, nor another browser claimed.
     """
     mine = Identity(user=user, browser=browser)
+    if not _is_there(user):
+        return []
     Volunteer.objects.bulk_create(
         [
             Volunteer(uuid=mine.holder, user=user, is_browser=False),
@@ -97,6 +106,13 @@ def claim_browser(*, user: User, browser: uuid.UUID) -> list[Volunteer]:
         rows.filter(uuid__in=[mine.holder, browser]).update(claimed_at=now)
         rows.filter(uuid=browser).update(user=user)
     return list(Volunteer.objects.filter(user=user).order_by("pk"))
+
+
+def _is_there(user: User) -> bool:
+    """Keep an account from being deleted until the end; return False if it has been."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM accounts_user WHERE id = %s FOR KEY SHARE", [user.pk])
+        return cursor.fetchone() is not None
 
 
 _SAME = """
@@ -130,16 +146,10 @@ def set_role(*, user: User, role: Role, by: User | None, reason: str = "") -> Us
     Raises:
         LastAdministrator: it would leave no administrator.
     """
-    # All administrators are locked, so that two of them cannot dismiss each other at once.
-    rows = User.objects.filter(Q(pk=user.pk) | Q(role=Role.ADMIN, is_active=True))
-    locked = {row.pk: row for row in rows.select_for_update(no_key=True).order_by("pk")}
-    user = locked.pop(user.pk)
-    others = [row for row in locked.values() if row.role == Role.ADMIN]
-    if user.role == Role.ADMIN and role != Role.ADMIN and not others:
-        raise LastAdministrator(
-            gettext("%(username)s is the only administrator. Make another one first.")
-            % {"username": user.username}
-        )
+    others = lock_administrators(user)
+    user = User.objects.get(pk=user.pk)
+    if role != Role.ADMIN:
+        refuse_without_administrator(user, others)
     audit.write_entry(
         actor=by, action="set_role", target="user", target_id=user.pk,
         old=user.role, new=role, reason=reason,
@@ -148,3 +158,26 @@ def set_role(*, user: User, role: Role, by: User | None, reason: str = "") -> Us
     user.is_staff = user.is_superuser = role == Role.ADMIN
     user.save(update_fields=["role", "is_staff", "is_superuser"])
     return user
+
+
+def lock_administrators(user: User) -> list[User]:
+    """Lock a user and all administrators; return the administrators beside this user.
+
+    All are locked, so that two of them cannot dismiss each other at once.
+    """
+    rows = User.objects.filter(Q(pk=user.pk) | Q(role=Role.ADMIN, is_active=True))
+    locked = rows.select_for_update(no_key=True).order_by("pk")
+    return [row for row in locked if row.role == Role.ADMIN and row.pk != user.pk]
+
+
+def refuse_without_administrator(user: User, others: Sequence[User]) -> None:
+    """Keep somebody as an administrator if there is no other.
+
+    Raises:
+        LastAdministrator: there is no other.
+    """
+    if user.role == Role.ADMIN and not others:
+        raise LastAdministrator(
+            gettext("%(username)s is the only administrator. Make another one first.")
+            % {"username": user.username}
+        )

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from inference.errors import PathRefused
+from webapp.accounts import erasure
 from webapp.accounts import services as accounts
 from webapp.accounts.identity import Identity
 from webapp.accounts.models import User, Volunteer
@@ -135,7 +136,9 @@ def _check_path(tree: TreeVersion, path: Sequence[int]) -> None:
 def _own_rows(identity: Identity, shown: Shown) -> list[Volunteer]:
     """Lock this person's rows against a sign-in meanwhile; the first is the one that answers."""
     own = accounts.own_volunteers(identity)
-    if shown.holder not in {volunteer.uuid for volunteer in own}:
+    is_own = shown.holder in {volunteer.uuid for volunteer in own}
+    # What somebody had not sent yet when their account was deleted is this browser's now.
+    if not is_own and not (own[0].user_id is None and erasure.is_erased(shown.holder)):
         raise SomebodyElses(
             _(
                 "This galaxy was shown before you signed in or out: the answer was not stored, "
@@ -403,7 +406,7 @@ def clear_test_votes(*, workflow: Workflow, by: User) -> int:
         How many were cleared.
     """
     n_cleared = Standing.objects.filter(workflow=workflow, state=State.TEST).update(
-        state=State.CLEARED, reason=f"cleared by {by.username}", changed_at=timezone.now()
+        state=State.CLEARED, reason="cleared by an owner", changed_at=timezone.now()
     )
     audit.write_entry(
         actor=by, action="clear_test_votes", target="workflow", target_id=workflow.pk,

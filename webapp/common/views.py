@@ -1,17 +1,20 @@
-"""Answers that belong to no page: refusals, the theme."""
+"""Answers that belong to no page: refusals, the theme, whom to write to about a hole."""
 
 import sys
 from collections.abc import Collection
+from datetime import timedelta
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from webapp.common.outage import is_unavailability
 
 RETRY_AFTER_S = 5
+SECURITY_TXT_DAYS = 180  # less than the year that the standard allows
 THEMES = ("night", "paper")
 
 
@@ -34,13 +37,28 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noq
     return render(request, "403.html", {"is_stale_page": True}, status=403)
 
 
+@require_safe
+def security_txt(request: HttpRequest) -> HttpResponse:
+    """Say whom to write to about a hole in this site (RFC 9116), if the operator has said it."""
+    if not settings.SECURITY_CONTACT:
+        raise Http404
+    until = timezone.now() + timedelta(days=SECURITY_TXT_DAYS)
+    lines = [
+        f"Contact: {settings.SECURITY_CONTACT}",
+        f"Expires: {until.strftime('%Y-%m-%dT00:00:00Z')}",
+        f"Preferred-Languages: {', '.join(code for code, _name in settings.LANGUAGES)}",
+        f"Canonical: {request.build_absolute_uri(request.path)}",
+    ]
+    return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; charset=utf-8")
+
+
 def safe_next(request: HttpRequest, fallback: str = "/") -> str:
     """Return the address that a form asks to go on to, if it is one of this site."""
     target = request.POST.get("next", "")
     is_ours = url_has_allowed_host_and_scheme(
         target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
-    return target if is_ours else fallback
+    return target if is_ours and target.startswith("/") else fallback
 
 
 @require_POST

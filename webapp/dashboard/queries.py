@@ -3,9 +3,9 @@
 import json
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from django.db.models import Count, QuerySet
 from django.utils.translation import gettext as _
@@ -83,20 +83,12 @@ class Flagged:
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the audit log with the name of who did it."""
+    """A line of the audit log in words: who did it, and the values before and after as JSON."""
 
     entry: AuditEntry
     actor: str
-
-    @property
-    def old(self) -> str:
-        """The value before, as JSON; empty for none."""
-        return as_text(self.entry.old)
-
-    @property
-    def new(self) -> str:
-        """The value after, as JSON; empty for none."""
-        return as_text(self.entry.new)
+    old: str
+    new: str
 
 
 def as_text(value: object) -> str:
@@ -274,15 +266,28 @@ def history(workflow: Workflow, *, before: int | None) -> Page[Entry]:
         rows = rows.filter(pk__lt=before)
     found = list(rows.order_by("-pk")[: PER_PAGE + 1])
     page, more = found[:PER_PAGE], len(found) > PER_PAGE
-    people = User.objects.in_bulk({row.actor_id for row in page if row.actor_id})
-    entries = [
-        Entry(row, people[row.actor_id].username if row.actor_id in people else _nobody(row))
-        for row in page
-    ]
-    return Page(entries, page[-1].pk if more else None)
+    people = User.objects.in_bulk({pk for row in page for pk in _ids(row)})
+    return Page([_entry(row, people) for row in page], page[-1].pk if more else None)
 
 
-def _nobody(row: AuditEntry) -> str:
-    if row.actor_id:
-        return _("deleted account %(number)s") % {"number": row.actor_id}
-    return _("the site itself")
+# The log keeps an owner's number, for a name that stands in it could never be erased.
+_OF_OWNERS = ("add_owner", "remove_owner")
+
+
+def _ids(row: AuditEntry) -> list[int]:
+    values = [row.actor_id, *((row.old, row.new) if row.action in _OF_OWNERS else ())]
+    return [value for value in values if isinstance(value, int)]
+
+
+def _entry(row: AuditEntry, people: Mapping[int, User]) -> Entry:
+    def said(value: object) -> str:
+        is_person = row.action in _OF_OWNERS and isinstance(value, int)
+        return _name(value, people) if is_person else as_text(value)
+
+    actor = _name(row.actor_id, people) if row.actor_id else _("the site itself")
+    return Entry(row, actor, said(row.old), said(row.new))
+
+
+def _name(user_id: Any, people: Mapping[int, User]) -> str:
+    person = people.get(user_id)
+    return person.username if person else _("deleted account %(number)s") % {"number": user_id}

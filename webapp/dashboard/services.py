@@ -1,6 +1,14 @@
-"""What an owner does that takes more than one app."""
+"""What takes more than one app: the launch of a campaign, the end of an account."""
 
-from webapp.accounts.models import User
+import uuid
+
+from django.db import transaction
+from django.db.models import Q
+
+from webapp.accounts import erasure
+from webapp.accounts.identity import Identity
+from webapp.accounts.models import User, Volunteer
+from webapp.classifications.models import Handout
 from webapp.dashboard.checklist import checklist
 from webapp.dashboard.queries import n_test_votes
 from webapp.workflows import services as workflows
@@ -20,3 +28,16 @@ def launch_campaign(*, workflow: Workflow, keeps_test_votes: bool, by: User) -> 
         by=by,
         n_test_votes_kept=n_test_votes(workflow) if keeps_test_votes else 0,
     )
+
+
+@transaction.atomic
+def delete_account(*, user: User) -> None:
+    """Delete an account, and forget which galaxies it was shown; see `erasure`.
+
+    Raises:
+        LastAdministrator: nobody would be left who may change roles.
+    """
+    holder = Identity(user=user, browser=uuid.uuid4()).holder
+    own = Volunteer.objects.filter(user=user).values("uuid")
+    Handout.objects.filter(Q(holder=holder) | Q(holder__in=own)).delete()
+    erasure.erase_account(user=user)

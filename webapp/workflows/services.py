@@ -345,7 +345,7 @@ def add_owner(*, workflow: Workflow, username: str, by: User) -> User:
         )
     if not locked.owners.filter(pk=user.pk).exists():
         locked.owners.add(user)
-        _log(locked, by, "add_owner", old=None, new=user.username)
+        _log(locked, by, "add_owner", old=None, new=user.pk)
     return user
 
 
@@ -366,7 +366,7 @@ def remove_owner(*, workflow: Workflow, owner: User, by: User) -> None:
             % {"username": owner.username}
         )
     locked.owners.remove(owner)
-    _log(locked, by, "remove_owner", old=owner.username, new=None)
+    _log(locked, by, "remove_owner", old=owner.pk, new=None)
 
 
 def _lock(workflow: Workflow) -> Workflow:

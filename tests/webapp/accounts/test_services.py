@@ -1,15 +1,21 @@
-"""Roles."""
+"""Roles, and what is forgotten by itself."""
 
+from datetime import timedelta
 from threading import Thread
 
 import pytest
+import time_machine
 from django.contrib.auth import get_user_model
+from django.contrib.sessions.models import Session
+from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.utils import timezone
 
 from tests import make
 from webapp.accounts import services
 from webapp.accounts.models import Role, User
+from webapp.accounts.tasks import forget_expired_sessions
 from webapp.common.models import AuditEntry
 
 
@@ -104,3 +110,19 @@ class TestCommands:
         )
         vera = get_user_model().objects.get()
         assert (vera.role, vera.is_staff, vera.is_superuser) == (Role.ADMIN, True, True)
+
+
+@pytest.mark.django_db
+def test_what_has_expired_is_gone():
+    """Counters of guesses too, which Django's cache keeps until it is full."""
+    with time_machine.travel(timezone.now() - timedelta(days=40)):
+        cache.set("old", "a counter", 3600)
+        session = Session.objects.create(
+            session_key="x", session_data="", expire_date=timezone.now()
+        )
+    cache.set("new", "a counter", 3600)
+    forget_expired_sessions()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT cache_key FROM cache")
+        assert [key for (key,) in cursor.fetchall()] == [":1:new"]
+    assert not Session.objects.filter(pk=session.pk).exists()

@@ -57,6 +57,33 @@ def test_that_role_cannot_change_what_is_append_only(role, model):
         assert isinstance(refused.value.__cause__, psycopg.errors.InsufficientPrivilege)
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE {} DISABLE TRIGGER ALL",
+        "DROP TRIGGER {trigger} ON {}",
+        "ALTER TABLE {} RENAME TO elsewhere",
+        "DROP TABLE {} CASCADE",
+    ],
+)
+def test_that_role_cannot_take_the_protection_away(role, statement):
+    table = Classification._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND NOT tgisinternal",
+            [table],
+        )
+        trigger = sql.Identifier(cursor.fetchone()[0])
+    call_command("grant_site_role", role, verbosity=0)
+    become(role)
+    with (
+        pytest.raises(ProgrammingError, match=r"must be owner|permission denied"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(sql.SQL(statement).format(sql.Identifier(table), trigger=trigger))
+
+
 def test_an_unknown_role_is_said():
     with pytest.raises(CommandError, match=r"no database role 'nobody_here'.*CREATE ROLE"):
         call_command("grant_site_role", "nobody_here")

@@ -1,9 +1,12 @@
 """Answers that belong to no page."""
 
+from datetime import datetime, timedelta
+
 import pytest
 from django.db import OperationalError
 from django.test import Client, RequestFactory
 from django.urls import reverse
+from django.utils import timezone
 
 from webapp.common import views
 
@@ -31,7 +34,15 @@ def test_anything_else_forgets_the_theme(client, theme):
 
 @pytest.mark.parametrize(
     "target",
-    ["//evil.example", "https://evil.example/", "javascript:alert(1)", "/\\evil.example", "", "\0"],
+    [
+        "//evil.example",
+        "{}",
+        "https://evil.example/",
+        "javascript:alert(1)",
+        "/\\evil.example",
+        "",
+        "\0",
+    ],
 )
 def test_one_never_leaves_the_site(client, target):
     assert post_theme(client, theme="night", next=target).headers["Location"] == "/"
@@ -73,3 +84,16 @@ def test_a_mistake_of_the_program_is_a_plain_page():
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "a b"])
 def test_a_foreign_host_is_refused(client, host):
     assert client.get("/about/", headers={"Host": host}).status_code == 400
+
+
+def test_whom_to_write_to_about_a_hole(client, settings):
+    place = "/.well-known/security.txt"
+    assert client.get(place).status_code == 404
+    settings.SECURITY_CONTACT = "mailto:security@example.org"
+    answer = client.get(place)
+    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+    fields = dict(line.split(": ", 1) for line in answer.content.decode().splitlines())
+    assert fields["Contact"] == "mailto:security@example.org"
+    assert fields["Canonical"] == f"http://testserver{place}"
+    left = datetime.fromisoformat(fields["Expires"]) - timezone.now()
+    assert timedelta(days=150) < left < timedelta(days=365)

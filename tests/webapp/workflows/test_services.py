@@ -340,8 +340,8 @@ def test_owners_come_and_go_but_the_last_stays(alice):
     with pytest.raises(services.LastOwner, match="bob is the only owner"):
         services.remove_owner(workflow=workflow, owner=bob, by=bob)
     assert list(workflow.owners.all()) == [bob]
-    assert [entry.new for entry in entries("add_owner")] == ["bob"]
-    assert [entry.old for entry in entries("remove_owner")] == ["alice"]
+    assert [entry.new for entry in entries("add_owner")] == [bob.pk]
+    assert [entry.old for entry in entries("remove_owner")] == [alice.pk]
 
 
 @pytest.mark.parametrize("username", ["charlie", "nobody"])

@@ -24,7 +24,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from webapp.common.models import Process
+from webapp.common.models import Mail, Process
 from webapp.dashboard import longwork
 
 if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
@@ -88,6 +88,7 @@ class Site(Collector):
                 "Classifications received within a minute.",
                 cursor.fetchone()[0],
             )
+        yield _gauge("site_mail_waiting", "Mails that wait to be sent.", Mail.objects.count())
         yield from _work()
         yield from _processes()
 

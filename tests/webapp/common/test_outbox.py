@@ -19,8 +19,16 @@ NEW = {"username": "alice", "email": "alice@example.org", "password1": "a long p
 DELAYED = "The mail server does not answer at the moment."
 
 
+class Server(socketserver.ThreadingTCPServer):
+    """Remembers what it has taken."""
+
+    taken: list[bytes]
+
+
 class Postman(socketserver.StreamRequestHandler):
     """As much of a mail server as takes mail."""
+
+    server: Server
 
     def handle(self):
         self.wfile.write(b"220 ready\r\n")
@@ -37,7 +45,7 @@ class Postman(socketserver.StreamRequestHandler):
 @pytest.fixture
 def postman(settings):
     """A mail server that listens, on the port that the site was told; `taken` is what it has."""
-    with socketserver.ThreadingTCPServer(("127.0.0.1", settings.EMAIL_PORT), Postman) as server:
+    with Server(("127.0.0.1", settings.EMAIL_PORT), Postman) as server:
         server.taken = []
         thread = threading.Thread(target=server.serve_forever)
         thread.start()

@@ -112,6 +112,10 @@ starter: .venv-training/.web ## train the starter network again from DATA=folder
 faults: .venv/.dev ## the long form of the kills: 200 clients, 100 kills
 	@FAULTS=long $(BIN)/python -m pytest tests/faults/test_kills.py -s
 
+.PHONY: load
+load: .venv/.dev ## 200 volunteers for MINUTES=10 through every page, then a bot among them
+	@$(BIN)/python -m tests.load --minutes $(or $(MINUTES),10)
+
 .PHONY: fuzz
 fuzz: .venv/.dev ## the long form of the requests made from the API's own document, and of every form
 	@SCHEMA_EXAMPLES=1000 $(BIN)/python -m pytest -n 0 tests/webapp/api/test_schema.py

@@ -125,6 +125,8 @@ TEMPLATES = [
 
 # Nobody waits longer for a page; commands and workers, which may take their time, have no limit.
 STATEMENT_TIMEOUT_S = env_int("STATEMENT_TIMEOUT_S", "0")
+REQUEST_BUDGET_S = env_int("REQUEST_BUDGET_S", "10", at_least=1)  # of all statements of a page
+IDLE_TIMEOUT_S = env_int("IDLE_TIMEOUT_S", "60", at_least=1)
 
 
 def _database(url: str) -> dict[str, Any]:
@@ -151,7 +153,15 @@ def _database(url: str) -> dict[str, Any]:
             "server_side_binding": True,
             "prepare_threshold": 2,
             "options": f"-c statement_timeout={STATEMENT_TIMEOUT_S}s -c lock_timeout=5s "
-            "-c idle_in_transaction_session_timeout=60s -c timezone=UTC",
+            f"-c idle_in_transaction_session_timeout={IDLE_TIMEOUT_S}s -c timezone=UTC "
+            # The server notices a client that is gone in the middle of a statement.
+            "-c client_connection_check_interval=10s -c tcp_keepalives_idle=30 "
+            "-c tcp_keepalives_interval=10 -c tcp_keepalives_count=3",
+            # And we a server whose machine has vanished, where no FIN will ever come.
+            "keepalives_idle": 15,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 20_000,
         },
     }
 
@@ -217,6 +227,7 @@ WAKES = {
     "exports": ["webapp.exports.tasks.run_exports"],
     "imports": ["webapp.imports.tasks.run_imports"],
     "edition": ["webapp.explore.tasks.refresh_editions"],
+    "mail": ["webapp.common.tasks.send_mail"],
 }
 # A queue and a process of its own: a network takes every core or the GPU, and one is loaded a
 # process. Nothing is forked there, which CUDA does not survive.
@@ -374,8 +385,11 @@ EMAIL_USE_TLS = env_bool("EMAIL_USE_TLS", "true")
 DEFAULT_FROM_EMAIL = env_str("DEFAULT_FROM_EMAIL", "tuning-fork@localhost")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 EMAIL_FILE_PATH = str(VAR_DIR / "mail")
+EMAIL_TIMEOUT = 10
+# A mail server may be away for a while: what is for it waits as rows, and workers send it.
+MAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 EMAIL_BACKEND = (
-    "django.core.mail.backends.smtp.EmailBackend"
+    "webapp.common.outbox.Outbox"
     if EMAIL_HOST
     else "django.core.mail.backends.filebased.EmailBackend"
 )

@@ -11,6 +11,7 @@ from tests.faults.place import Place
 from webapp import embedded
 
 GALAXIES = 40
+IDLE_S = 4  # instead of a minute
 CAMPAIGNS = [
     {"slug": "many", "galaxies": GALAXIES, "votes": 1000},
     {"slug": "last", "galaxies": 1, "votes": 3},
@@ -32,7 +33,7 @@ class Hurt:
     def web_pids(self) -> set[int]:
         """The web processes; they are never to be replaced."""
         children = place.parts(self.web.pid, is_master=True)
-        return {self.web.pid, *children["web child"]}
+        return {self.web.pid, *children.get("web child", [])}
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +44,9 @@ def no_open_connections() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def hurt(tmp_path_factory) -> Iterator[Hurt]:
-    site = place.prepare(tmp_path_factory.mktemp("site"), CAMPAIGNS)
+    site = place.prepare(
+        tmp_path_factory.mktemp("site"), CAMPAIGNS, REQUEST_BUDGET_S="6", IDLE_TIMEOUT_S=str(IDLE_S)
+    )
     server = embedded.start(embedded.data_folder(site.var))
     with place.web(site) as web:
         made = Hurt(site, web, server)

@@ -111,10 +111,14 @@ def running(
 
 
 def wait_until(
-    is_true: Callable[[], Any], process: subprocess.Popen[bytes] | None = None, what: str = "it"
+    is_true: Callable[[], Any],
+    process: subprocess.Popen[bytes] | None = None,
+    what: str = "it",
+    *,
+    within_s: float = LONG_S,
 ) -> None:
     """Poll until something is true; fail if it never is, or if the process ends before."""
-    deadline_s = time.monotonic() + LONG_S
+    deadline_s = time.monotonic() + within_s
     while not is_true():
         assert process is None or process.poll() is None, f"it ended with {process.returncode}"
         assert time.monotonic() < deadline_s, f"{what} did not come true"

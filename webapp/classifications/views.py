@@ -23,6 +23,7 @@ from webapp.classifications.services import Recorded
 from webapp.classifications.sessions import session_of
 from webapp.classifications.shown import Shown
 from webapp.classifications.task import Task, read_walk
+from webapp.classifications.waits import patient
 from webapp.common.errors import DomainError
 from webapp.workflows.models import Status, Workflow
 
@@ -156,6 +157,7 @@ def _go_to(address: str) -> HttpResponse:
 
 
 @require_POST
+@patient
 def submit(request: HttpRequest, slug: str) -> HttpResponse:
     """Store one classification, then show the next galaxy."""
     form = ClassificationForm(request.POST)

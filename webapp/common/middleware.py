@@ -6,8 +6,10 @@ from threading import local
 
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
+from psycopg.errors import ConnectionTimeout
 
 from webapp.common.outage import is_unavailability
+from webapp.common.patience import Budget, Gate, TooSlow
 from webapp.common.views import unavailable
 
 logger = logging.getLogger(__name__)
@@ -40,18 +42,43 @@ class DatabaseUnavailable:
         self.get_response = get_response
         self.n_outages = 0
         self.thread = local()
+        self.gate = Gate()
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Pass the request on, over a new connection if any thread has lost its own meanwhile."""
+        """Pass the request on, over a new connection if any thread has lost its own meanwhile.
+
+        While the database is slow as a whole it goes no further, so that nobody queues for it.
+        """
+        if not self.gate.may_pass():
+            return unavailable()
         if getattr(self.thread, "n_outages", 0) != self.n_outages:
             self.thread.n_outages = self.n_outages
             connection.close()
-        return self.get_response(request)
+        budget = Budget()
+        try:
+            with connection.execute_wrapper(budget):
+                return self.get_response(request)
+        finally:
+            self._learn(budget)
+
+    def _learn(self, budget: Budget) -> None:
+        if budget.is_slow:
+            logger.error(
+                "The database is slow: %d statements, %.1f s.", budget.n_statements, budget.used_s
+            )
+            self.gate.close()
+        elif budget.n_statements:
+            self.gate.open()
+        else:
+            self.gate.give_back()
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Turn a view's database failure into the answer."""
         if not is_unavailability(error):
             return None
-        self.n_outages += 1
+        if isinstance(error.__cause__, ConnectionTimeout):
+            self.gate.close()
+        if not isinstance(error, TooSlow):
+            self.n_outages += 1  # each thread gets another connection
         logger.error("The database could not serve %s %s: %s", request.method, request.path, error)
         return unavailable()

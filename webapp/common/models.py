@@ -127,3 +127,19 @@ class AuditLink(models.Model):
 
     def __str__(self) -> str:
         return f"{self.place}: {self.sha256}"
+
+
+class Mail(models.Model):
+    """A mail that waits to be sent; deleted when the mail server has taken it."""
+
+    message = models.JSONField(help_text="What makes it: see common.outbox.")
+    attempts = models.SmallIntegerField(default=0)
+    error = models.CharField(max_length=500, blank=True, help_text="Why the last one failed.")
+    not_before_at = models.DateTimeField(db_default=Now())
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [models.Index(fields=["not_before_at", "id"], name="mail_due")]
+
+    def __str__(self) -> str:
+        return f"mail {self.pk}"

@@ -173,7 +173,7 @@ def _mail() -> Line:
         )
     where = f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT}"
     try:
-        with get_connection(timeout=MAIL_TIMEOUT_S):
+        with get_connection(settings.MAIL_BACKEND, timeout=MAIL_TIMEOUT_S):
             words = _("The mail server %(where)s answers.") % {"where": where}
             return Line(is_passed=True, words=words)
     except (OSError, SMTPException) as error:

@@ -27,7 +27,7 @@ from prometheus_client.registry import Collector
 
 from webapp.backups.queries import last_good_drill
 from webapp.classifications import recounting
-from webapp.common.models import Process
+from webapp.common.models import Mail, Process
 from webapp.dashboard import longwork, rates
 from webapp.workflows.models import Workflow
 
@@ -83,6 +83,7 @@ class Site(Collector):
             "Classifications received within a minute.",
             sum(rates.last_minute().values()),
         )
+        yield _gauge("site_mail_waiting", "Mails that wait to be sent.", Mail.objects.count())
         yield from _recounts()
         backup = last_good_drill()
         yield _gauge(

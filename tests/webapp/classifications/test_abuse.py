@@ -1,17 +1,22 @@
 """Bots and random clickers: slowed, raised, outweighed, and taken out if an owner says so."""
 
 import random
+import time
 import uuid
 
 import numpy as np
 import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tests import make
 from webapp.accounts.identity import Identity
 from webapp.accounts.models import Volunteer
-from webapp.classifications import exclusion, recount, reweigh
+from webapp.classifications import exclusion, recount, reweigh, waits
 from webapp.classifications.models import Classification, Skill, Standing, Suspicion
+from webapp.classifications.services import PACE_WAIT_S
 from webapp.common import work
 from webapp.consensus.models import Consensus
 from webapp.workflows.models import Workflow
@@ -65,7 +70,7 @@ def test_a_bot_is_slowed_and_raised_and_nobody_else_notices(client, campaign, se
     assert make.classification(person, campaign, galaxy).state == Standing.State.COUNTED
 
 
-def test_what_came_too_fast_can_be_sent_again(client, campaign, settings):
+def test_what_came_too_fast_can_be_sent_again(client, campaign, settings, monkeypatch):
     settings.ANSWERS_PER_MINUTE = 1
     bot = seated(client)
     client.post("/c/bots/submit/", form(bot, campaign), headers=HTMX)
@@ -73,8 +78,32 @@ def test_what_came_too_fast_can_be_sent_again(client, campaign, settings):
     assert client.post("/c/bots/submit/", again, headers=HTMX).status_code == 429
 
     settings.ANSWERS_PER_MINUTE = 2
+    monkeypatch.setattr(waits, "now_s", lambda: time.monotonic() + PACE_WAIT_S)
     assert client.post("/c/bots/submit/", again, headers=HTMX).status_code == 200
     assert Classification.objects.count() == 2
+
+
+def test_who_was_told_to_wait_is_refused_without_the_database(client, campaign, settings):
+    settings.ANSWERS_PER_MINUTE = 1
+    bot = seated(client)
+    client.post("/c/bots/submit/", form(bot, campaign), headers=HTMX)
+    again = form(bot, campaign)
+    assert client.post("/c/bots/submit/", again, headers=HTMX).status_code == 429
+
+    with CaptureQueriesContext(connection) as queries:
+        refused = client.post("/c/bots/submit/", again, headers=HTMX)
+    assert refused.status_code == 429
+    assert queries.captured_queries == []
+    assert f"Send it again in {refused.headers['Retry-After']} seconds" in refused.content.decode()
+    assert Client().post("/c/bots/submit/", again, headers=HTMX).status_code == 422  # no bot's
+
+
+def test_only_so_many_who_wait_are_remembered(monkeypatch):
+    monkeypatch.setattr(waits, "MOST", 2)
+    remembered, people = waits.Waits(), [uuid.uuid4() for _ in range(4)]
+    for person, wait_s in zip(people, (0, 60, 60, 60), strict=True):
+        remembered.note(person, wait_s)
+    assert [remembered.left_s(person) for person in people] == [0, 60, 60, 0]
 
 
 # Many fake accounts

@@ -104,7 +104,7 @@ def test_a_server_without_mail_fails(alice, settings):
 
 
 def test_a_mail_server_that_does_not_answer_fails(alice, settings):
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.MAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9
     (words,) = failures(make.launchable(alice))
     assert words.startswith("The mail server 127.0.0.1:9 does not answer: ")

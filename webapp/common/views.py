@@ -40,7 +40,7 @@ def safe_next(request: HttpRequest, fallback: str = "/") -> str:
     is_ours = url_has_allowed_host_and_scheme(
         target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
-    return target if is_ours else fallback
+    return target if is_ours and "/" in target else fallback
 
 
 @require_POST

@@ -50,6 +50,9 @@
     "submit",
     ({ target }) => {
       if (target.matches("form.done")) answered = target.elements.uuid.value;
+      // The head of the page was drawn before there were answers in the address.
+      const next = target.closest("header") && target.elements.next;
+      if (next) next.value = location.pathname + location.search;
     },
     true,
   );

@@ -174,7 +174,7 @@ def test_the_page_offers_it_only_where_the_campaign_does(client, workflow):
     assert " % (" not in part.content.decode()
 
     told = client.post(place, {"classification": stored}, headers=HTMX).content.decode()
-    assert "So far 1 person, you among them" in told
+    assert "1 answer counts so far:" in told
     assert "100 % (21 to 100 %) of 1" in told
     assert "<html" not in told
     whole = client.post(place, {"classification": stored}).content.decode()

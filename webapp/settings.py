@@ -96,6 +96,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "webapp.common.context.page",
+                "webapp.accounts.preferences.context",
             ],
             "builtins": [
                 "template_partials.templatetags.partials",
@@ -516,6 +517,7 @@ NAVIGATION = [
 
 # Volunteers
 HANDOUT_EXPIRES_S = env_int("HANDOUT_EXPIRES_S", "86400", at_least=1)
+CHANGE_ANSWER_S = env_int("CHANGE_ANSWER_S", "60")
 INSIGHT_EVERY_S = (
     60.0  # between two computations of an owner's figures, or longer if these are dear
 )

@@ -31,8 +31,8 @@ WIDE = """() => [...document.querySelectorAll("main *, header *, footer *")].fil
 }).slice(0, 4).map(each => each.outerHTML.slice(0, 90))"""
 CAMPAIGN = f"/manage/campaigns/{SLUG}/"
 VISITORS = [
-    "/", f"/c/{SLUG}/classify/", "/my/", "/my/statistics/",
-    "/about/", "/about/terms/", "/about/privacy/",
+    "/", f"/c/{SLUG}/classify/", "/my/", "/my/statistics/", "/accounts/keys/",
+    f"/c/{SLUG}/demo/", "/about/", "/about/terms/", "/about/privacy/",
     "/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/nothing/here/",
 ]  # fmt: skip
 OWNERS = [
@@ -45,7 +45,7 @@ OWNERS = [
         for part in [
             "sets", "rule", "texts", "tree", "owners", "insight", "gold", "gold/file", "gold/rate",
             "streams", "people", "models", "models/register", "training", "training/plan",
-            "retired", "flagged", "history",
+            "retired", "flagged", "history", "answering",
         ]
     ),
 ]  # fmt: skip

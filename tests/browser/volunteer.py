@@ -25,6 +25,11 @@ class Volunteer:
         return self.page.locator("#question-text")
 
     @property
+    def heading(self) -> Locator:
+        """The heading of the galaxy, which a new one brings."""
+        return self.page.locator("#galaxy-heading")
+
+    @property
     def answers(self) -> Locator:
         """The buttons that answer the question."""
         return self.page.locator("button.answer")

@@ -21,7 +21,7 @@ from tests.deployment.composed import ROOT
 from tests.deployment.promql import Scrape, Scrapes, selectors
 from webapp.backups.models import Drill
 from webapp.classifications import queries, tasks
-from webapp.common.models import Process
+from webapp.common.models import Mail, Process
 from webapp.consensus.models import Consensus
 from webapp.subjects.models import IngestBatch
 from webapp.workflows.models import Workflow
@@ -120,6 +120,7 @@ FAULTS: dict[str, Callable[[SimpleNamespace], Any]] = {
     "RecountLate": lambda place: place.workflow.recounts.update(
         finished_at=timezone.now() - LONG_AGO
     ),
+    "MailWaits": lambda _: Mail.objects.create(message={}),
     "NoBackup": lambda _: Drill.objects.update(made_at=timezone.now() - LONG_AGO),
 }
 

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from inference.belief import skill
 from tests import make
 from tests.faults.test_races import OWNER, elsewhere, only_galaxy
-from webapp.classifications import exclusion, recount, reweigh, services
+from webapp.classifications import claiming, exclusion, recount, reweigh
 from webapp.classifications.models import Reweighing, Skill, Standing, Suspicion
 from webapp.common import work
 from webapp.consensus.models import Consensus
@@ -119,7 +119,7 @@ def test_an_excluded_browser_that_signs_up_stays_excluded():
     exclusion.apply_decisions()
     user = make.user()
 
-    services.claim_history(user=user, browser=bot.browser)
+    claiming.claim_history(user=user, browser=bot.browser)
     recorded = make.classification(make.visitor(user), workflow, second)
 
     assert recorded.state == State.EXCLUDED
@@ -134,12 +134,12 @@ def test_what_an_excluded_user_answered_before_signing_in_counts_no_more():
     exclude(workflow, make.volunteer(make.visitor(user)))
     make.classification(browser, workflow, second)
 
-    services.claim_history(user=user, browser=browser.browser)
+    claiming.claim_history(user=user, browser=browser.browser)
     exclusion.apply_decisions()
 
     assert set(Standing.objects.values_list("state", flat=True)) == {State.EXCLUDED}
     assert Consensus.objects.get(subject=second).n_classifications == 0
-    services.claim_history(user=user, browser=make.visitor().browser)
+    claiming.claim_history(user=user, browser=make.visitor().browser)
     assert len({row.decided_at for row in Suspicion.objects.all()}) <= 3
     assert list(recount.differences(workflow)) == []
 
@@ -147,7 +147,7 @@ def test_what_an_excluded_user_answered_before_signing_in_counts_no_more():
 def test_a_browsers_weight_goes_with_it_into_the_account():
     workflow = make.workflow(n_subjects=1, rule=RULE)
     browser, user = make.visitor(), make.user()
-    services.claim_history(user=user, browser=browser.browser)
+    claiming.claim_history(user=user, browser=browser.browser)
     known = make.volunteer(browser)
     Skill.objects.create(workflow=workflow, volunteer=known, weight=0.25, n_answers=40)
 

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 
 from inference.formats.tree import Tree, load_built_in
 from tests import make
-from webapp.classifications import following, queries, recount, services
+from webapp.classifications import claiming, following, queries, recount, services
 from webapp.classifications.models import Classification, Standing
 from webapp.consensus import admission
 from webapp.consensus import services as consensus
@@ -289,7 +289,7 @@ def test_claims_and_votes_at_once_end_without_deadlock_and_agree():
                 make.classification(who, campaign, galaxies[1])
 
     def claim(user, visitor):
-        return lambda: services.claim_history(user=user, browser=visitor.browser)
+        return lambda: claiming.claim_history(user=user, browser=visitor.browser)
 
     def vote(user, galaxy):
         return lambda: make.classification(make.visitor(user), other, galaxy)

@@ -33,16 +33,17 @@ def names_in_templates(component):
 
 
 def icons_of(tree):
-    """Return the icons that the answers of a tree file name."""
+    """Return the icon that each answer of a tree file names, in their order."""
     questions = json.loads(tree.read_text(encoding="utf-8"))["questions"]
-    return {answer["icon"] for question in questions for answer in question["answers"]}
+    return [answer["icon"] for question in questions for answer in question["answers"]]
 
 
 @pytest.mark.parametrize("tree", TREES, ids=lambda tree: tree.stem)
 def test_every_answer_of_a_built_in_tree_has_its_icon(tree):
     named = icons_of(tree)
     assert named
-    assert named - {""} - symbols("answers.svg").keys() == set()
+    assert set(named) - symbols("answers.svg").keys() == set()
+    assert len(set(named)) == len(named)
 
 
 def test_the_built_in_trees_are_found():

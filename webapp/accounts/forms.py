@@ -17,6 +17,14 @@ from django.utils.translation import gettext_lazy as _
 
 from webapp.accounts import names
 from webapp.accounts.models import Role, User
+from webapp.accounts.preferences import (
+    CONTROLS,
+    NAMED_KEYS,
+    TOGETHER,
+    USUAL_KEYS,
+    Preferences,
+    key_words,
+)
 
 
 def _without_placeholders(form: forms.Form) -> None:
@@ -106,3 +114,62 @@ class ErasureForm(forms.Form):
                 % {"username": self.user.username}
             )
         return name
+
+
+class KeysForm(forms.Form):
+    """What the classify page remembers, and a key for each of its controls."""
+
+    prefix = "key"  # a control is called "next", and so is the way back
+    shortcuts = forms.BooleanField(
+        label=_("Single keys press the controls of the classify page"), required=False
+    )
+    sticky_view = forms.BooleanField(
+        label=_("Zoom and colors stay from one galaxy to the next"), required=False
+    )
+
+    def __init__(self, data: Any = None, *, known: Preferences) -> None:
+        initial: dict[str, Any] = {
+            "shortcuts": known.shortcuts,
+            "sticky_view": known.sticky_view,
+        }
+        super().__init__(data, initial=initial | dict(known.keys))
+        for name, words, _usual in CONTROLS:
+            self.fields[name] = forms.CharField(
+                label=words, max_length=20, required=False, strip=False,
+                widget=forms.TextInput(attrs={"autocomplete": "off", "data-records": "key"}),
+            )  # fmt: skip
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse what is no key, and a key that would press two controls at once."""
+        cleaned = super().clean() or {}
+        holders: dict[str, str] = {}
+        for name in USUAL_KEYS:
+            key = cleaned.get(name, "")
+            if problem := _problem(key, name, holders.get(key)):
+                self.add_error(name, problem)
+            elif key:
+                holders.setdefault(key, name)
+        return cleaned
+
+    def chosen(self) -> Preferences:
+        """Return what was sent."""
+        sent = self.cleaned_data
+        return Preferences(
+            sent["shortcuts"], sent["sticky_view"], {name: sent[name] for name in USUAL_KEYS}
+        )
+
+
+def _problem(key: str, name: str, holder: str | None) -> str:
+    """Say what is wrong with the key of a control; nothing for none."""
+    is_character = len(key) == 1 and key.isprintable() and not key.isspace()
+    if key and not is_character and key not in NAMED_KEYS:
+        return gettext(
+            "“%(key)s” is no key that can be chosen. Type one character, or %(names)s."
+        ) % {"key": key, "names": ", ".join(NAMED_KEYS)}
+    if holder and frozenset({holder, name}) not in TOGETHER:
+        words = {control: words for control, words, _usual in CONTROLS}
+        return gettext("The key %(key)s presses “%(holder)s” already. Choose another one.") % {
+            "key": key_words(key),
+            "holder": words[holder],
+        }
+    return ""

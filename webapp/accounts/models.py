@@ -34,6 +34,9 @@ class User(AbstractUser):
     email = models.EmailField(unique=True)
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.VOLUNTEER)
     terms_accepted_at = models.DateTimeField(null=True, blank=True)
+    preferences: "models.JSONField[Any, Any]" = models.JSONField(
+        default=dict, blank=True, db_default={}, help_text="See preferences.py; empty: as usual."
+    )
 
     objects: ClassVar[AccountManager] = AccountManager()
 

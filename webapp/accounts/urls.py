@@ -11,6 +11,7 @@ urlpatterns = [
     path("about/terms/", views.terms, name="terms"),
     path("accounts/email/", views.address, name="address"),  # in front of allauth's
     path("accounts/profile/", views.profile, name="profile"),
+    path("accounts/keys/", views.keys, name="keys"),
     path("people/", views.people, name="people"),
     path("people/<int:user_id>/role/", views.change_role, name="change_role"),
 ]

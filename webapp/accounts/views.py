@@ -9,15 +9,19 @@ from django.core.paginator import Paginator
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from webapp.accounts import queries, services
 from webapp.accounts.access import admins_only, signed_in
-from webapp.accounts.forms import RoleForm
+from webapp.accounts.forms import KeysForm, RoleForm
 from webapp.accounts.models import Role, User
+from webapp.accounts.preferences import Preferences, preferences_of, save_preferences
 from webapp.common.errors import DomainError
+from webapp.common.views import safe_next
 
 PER_PAGE = 50
 MAX_SEARCH = 100
@@ -57,6 +61,25 @@ def address(request: HttpRequest) -> HttpResponse:
     except IntegrityError:
         messages.error(request, _("Another account has this address. Choose a different one."))
         return redirect("account_email")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def keys(request: HttpRequest) -> HttpResponse:
+    """Choose the keys of the classify page; a visitor's choice lasts as long as their session."""
+    if "reset" in request.POST:
+        save_preferences(request, Preferences())
+        messages.success(request, _("All keys are as usual."))
+        return redirect("accounts:keys")
+    sent = request.POST if request.method == "POST" else None
+    form = KeysForm(sent, known=preferences_of(request))
+    if form.is_bound and form.is_valid():
+        save_preferences(request, form.chosen())
+        messages.success(request, _("Saved."))
+        return redirect(safe_next(request, reverse("accounts:keys")))
+    place = request.POST.get("next") or request.GET.get("next", "")
+    status = 422 if form.is_bound else 200
+    return render(request, "accounts/keys.html", {"form": form, "next": place}, status=status)
 
 
 @require_safe

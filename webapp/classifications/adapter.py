@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 from webapp.accounts import names, queries
 from webapp.accounts.identity import browser_of, renew_browser
 from webapp.accounts.models import User
-from webapp.classifications import services
+from webapp.classifications import claiming
 
 MISMATCH = gettext_lazy("This name or address and this password do not belong together.")
 IPV6_PREFIX = 64  # what one customer of a network provider gets
@@ -39,7 +39,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         browser = browser_of(request)
         super().login(request, user)
         if browser is not None:
-            services.claim_history(user=user, browser=browser)
+            claiming.claim_history(user=user, browser=browser)
         renew_browser(request)
 
     def logout(self, request: HttpRequest) -> None:

@@ -88,6 +88,9 @@ class Standing(models.Model):
     weight = RealField(db_default=1.0, help_text="0 to 1, in steps of 1/256, as it was counted.")
     reason = models.CharField(max_length=200, blank=True)
     changed_at = models.DateTimeField(null=True, blank=True)
+    told_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its volunteer first saw what others say."
+    )
 
     class Meta:
         constraints = [
@@ -274,6 +277,9 @@ class Handout(models.Model):
         db_constraint=False,
     )
     shown_at = models.DateTimeField(db_default=Now())
+    supersedes = models.BigIntegerField(
+        null=True, help_text="The id of the classification that is to be changed."
+    )
 
     class Meta:
         indexes = [
@@ -283,3 +289,22 @@ class Handout(models.Model):
 
     def __str__(self) -> str:
         return str(self.uuid)
+
+
+class Passed(models.Model):
+    """A galaxy that somebody passed over without an answer; they may have reported its picture."""
+
+    workflow = models.ForeignKey(Workflow, models.CASCADE, related_name="+", db_index=False)
+    subject = models.ForeignKey(Subject, models.CASCADE, related_name="+")
+    holder = models.UUIDField(help_text="The volunteer's uuid, before there is a volunteer too.")
+    is_report = models.BooleanField(help_text="They say that something is wrong with the picture.")
+    passed_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workflow", "subject", "holder"], name="passed_once")
+        ]
+        verbose_name_plural = "passed"
+
+    def __str__(self) -> str:
+        return f"{self.subject_id} {'reported' if self.is_report else 'skipped'}"

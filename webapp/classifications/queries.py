@@ -227,7 +227,12 @@ def own_ids(identity: Identity) -> list[int]:
 
 
 def repeat_of(*, handout: Handout, identity: Identity) -> Repeat | None:
-    """Return why an answer to this galaxy will not count, or None if it will."""
+    """Return why an answer to this galaxy will not count, or None if it will.
+
+    One that changes an earlier answer stands as that one did.
+    """
+    if handout.supersedes:
+        return None
     workflow = handout.workflow
     if workflow.status == Status.FINISHED:
         return Repeat.FINISHED

@@ -17,7 +17,7 @@ from webapp.accounts import erasure
 from webapp.accounts import services as accounts
 from webapp.accounts.identity import Identity
 from webapp.accounts.models import User, Volunteer
-from webapp.classifications import exclusion, queries, recount
+from webapp.classifications import queries, recount, replacing
 from webapp.classifications.models import Classification, Handout, Standing
 from webapp.classifications.shown import Shown
 from webapp.common import audit
@@ -87,6 +87,7 @@ def record_classification(
         SomebodyElses: the page was made for another volunteer.
         UuidTaken: the uuid is that of another classification.
         TooFast: this person has sent more in the last minute than anybody can answer.
+        NotChangeable: the page was for changing an answer that has to stay.
     """
     with transaction.atomic():
         own = _own_rows(identity, shown)
@@ -105,6 +106,7 @@ def record_classification(
             score=shown.score,
             model_id=shown.model_id,
             is_test=workflow.status == Status.DRAFT,
+            supersedes_id=shown.supersedes,
             shown_at=shown.shown_at,
             client_started_at=client_started_at,
             client_finished_at=client_finished_at,
@@ -150,6 +152,8 @@ def _own_rows(identity: Identity, shown: Shown) -> list[Volunteer]:
 
 def _store(row: Classification, tally: Consensus, own: Sequence[Volunteer]) -> Recorded:
     """Insert, and count what counts; the galaxy's tally stays locked until the commit."""
+    if row.supersedes_id:
+        return _replace(row, tally, own)
     inserted = _insert(row, own, _state(row, tally))
     if inserted is None:
         return _known(row, tally, own)
@@ -157,6 +161,18 @@ def _store(row: Classification, tally: Consensus, own: Sequence[Volunteer]) -> R
         _count(row, tally, inserted.weight)
     row.pk = inserted.classification_id
     return _recorded(row, tally, own, inserted.state)
+
+
+def _replace(row: Classification, tally: Consensus, own: Sequence[Volunteer]) -> Recorded:
+    """Store an answer that was changed, once; the same uuid again stores nothing."""
+    if Classification.objects.filter(uuid=row.uuid).exists():
+        return _known(row, tally, own)
+    since = timezone.now() - timedelta(minutes=1)
+    newest = Classification.objects.filter(volunteer__in=own, received_at__gt=since)
+    if newest.count() >= settings.ANSWERS_PER_MINUTE:
+        raise TooFast(own, PACE_WAIT_S)
+    state = replacing.replace_answer(row=row, tally=tally, own=own)
+    return _recorded(row, tally, own, state)
 
 
 def _recorded(
@@ -356,46 +372,6 @@ def forget_expired_handouts() -> int:
     """Delete the handouts that nobody answered in time; an answer may still come."""
     until = timezone.now() - timedelta(seconds=settings.HANDOUT_EXPIRES_S)
     return Handout.objects.filter(shown_at__lt=until).delete()[0]
-
-
-# Of several answers of one person to one galaxy the first that counts stands, else the first.
-_DOUBLES = """
-    SELECT workflow_id, subject_id,
-           (array_agg(id ORDER BY state <> 'counted', classification_id))[2:]
-    FROM classifications_standing
-    WHERE volunteer_id = ANY(%s) AND state NOT IN ('cleared', 'repeat')
-    GROUP BY workflow_id, subject_id HAVING count(*) > 1 ORDER BY workflow_id, subject_id
-"""
-
-
-@transaction.atomic
-def claim_history(*, user: User, browser: uuid.UUID) -> int:
-    """Give a user what was classified in this browser before signing in.
-
-    What they had answered before loses its standing as a repeat.
-
-    Returns:
-        How many standings were lost.
-    """
-    own = accounts.claim_browser(user=user, browser=browser)
-    exclusion.follow_claim(own)
-    with connection.cursor() as cursor:
-        cursor.execute(_DOUBLES, [[volunteer.pk for volunteer in own]])
-        doubles = cursor.fetchall()
-    for workflow in Workflow.objects.filter(pk__in={row[0] for row in doubles}).order_by("pk"):
-        subjects = [row[1] for row in doubles if row[0] == workflow.pk]
-        losers = [pk for row in doubles if row[0] == workflow.pk for pk in row[2]]
-        _lose_standing(workflow, subjects, losers)
-    return sum(len(row[2]) for row in doubles)
-
-
-def _lose_standing(workflow: Workflow, subject_ids: Sequence[int], standing_ids: list[int]) -> None:
-    tallies = Consensus.objects.filter(workflow=workflow, subject_id__in=subject_ids)
-    locked = list(tallies.select_for_update(no_key=True).order_by("subject_id"))
-    Standing.objects.filter(pk__in=standing_ids).update(
-        state=State.REPEAT, reason="answered before signing in too", changed_at=timezone.now()
-    )
-    recount.repair_locked(workflow, locked)
 
 
 @transaction.atomic

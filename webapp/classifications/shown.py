@@ -46,6 +46,7 @@ class Shown:
     score: float | None
     shown_at: datetime
     model_id: int | None = None
+    supersedes: int | None = None  # the classification that is to be changed
 
     @classmethod
     def of(cls, handout: Handout) -> "Shown":
@@ -60,6 +61,7 @@ class Shown:
             score=handout.score,
             shown_at=handout.shown_at,
             model_id=handout.model_id,
+            supersedes=handout.supersedes,
         )
 
     def sign(self) -> str:
@@ -73,6 +75,8 @@ class Shown:
             _mask_reason(self.handout, self.stream, self.score, self.model_id),
             self.shown_at.timestamp(),
         ]
+        if self.supersedes:
+            parts.append(self.supersedes)
         return signing.dumps(parts, salt=SALT)
 
     @classmethod
@@ -83,7 +87,7 @@ class Shown:
             NotOurs: the text was not made here, or was changed.
         """
         try:
-            handout, holder, workflow, subject, tree, reason, shown_at = signing.loads(
+            handout, holder, workflow, subject, tree, reason, shown_at, *changes = signing.loads(
                 text, salt=SALT
             )
             stream, score, model_id = _reason(uuid.UUID(handout), reason)
@@ -99,6 +103,7 @@ class Shown:
             score,
             datetime.fromtimestamp(shown_at, tz=UTC),
             model_id,
+            changes[0] if changes else None,
         )
 
 

@@ -1,68 +1,42 @@
 """What the classify page shows: a galaxy, the question that waits, and the answers so far."""
 
-import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from inference.errors import PathRefused
 from inference.formats.tree import Answer, Question, Step, Walk
 from webapp.classifications.feedback import Feedback
 from webapp.classifications.models import Classification, Handout, Standing
 from webapp.classifications.queries import Repeat
 from webapp.classifications.sessions import Session
 from webapp.classifications.shown import Shown
+from webapp.classifications.walks import (
+    leave,
+    question_counts,
+    read_walk,
+    restore,
+    write_dropped,
+    write_walk,
+)
 from webapp.subjects.models import Subject
 from webapp.workflows.words import spoken
 
 State = Standing.State
-ITEM = re.compile(r"p?\d{1,4}", re.ASCII)
-
-
-def read_walk(handout: Handout, text: str, chosen: Sequence[str] | None = None) -> Walk:
-    """Return the walk that an address carries, such as 0-7-p3-12 (p3: question 3 was passed).
-
-    Args:
-        chosen: what a multiple-choice form adds; empty passes the question.
-
-    Raises:
-        PathRefused: it is no walk through the tree that was shown.
-    """
-    tree = handout.tree.tree
-    items = text.split("-") if text else []
-    for item in [*items, *(chosen or ())]:
-        if not ITEM.fullmatch(item):
-            raise PathRefused(
-                _("The answers %(item)s in the address are no numbers. Start again.")
-                % {"item": f"{item[:20]!r}"}
-            )
-    passed = [int(item[1:]) for item in items if item.startswith("p")]
-    walk = tree.walk([int(item) for item in items if not item.startswith("p")], passed)
-    if chosen is None:
-        return walk
-    return tree.step(walk, [int(item) for item in chosen if not item.startswith("p")])
-
-
-def write_walk(steps: Sequence[Step]) -> str:
-    """Return the part of an address that carries these steps."""
-    return "-".join(
-        item
-        for step in steps
-        for item in ([str(answer.index) for answer in step.answers] or [f"p{step.question.index}"])
-    )
 
 
 @dataclass(frozen=True)
 class Choice:
-    """An answer button: the walk that it leads to, and the digit that names it."""
+    """An answer button: the walk that it leads to, and the name by which a key presses it."""
 
     answer: Answer
-    digit: int
+    control: str
     walk: str
+    is_earlier: bool = False  # what was answered here before going back
 
 
 @dataclass(frozen=True)
@@ -91,6 +65,14 @@ SAVED = {
 
 
 @dataclass(frozen=True)
+class Last:
+    """The answer before, while it may be changed; for so many seconds."""
+
+    classification: uuid.UUID
+    seconds: int
+
+
+@dataclass(frozen=True)
 class Task:
     """Everything that the page and its parts are drawn from."""
 
@@ -102,6 +84,10 @@ class Task:
     after: uuid.UUID | None = None  # the classification before, where experts answered that galaxy
     feedback: Feedback | None = None  # on that one
     session: Session | None = None
+    dropped: Sequence[Walk] = ()  # walks that were left by going back
+    said: str = ""  # what became of the galaxy before, if it was not answered
+    last: Last | None = None
+    is_demo = False
 
     def _address(self, view: str) -> str:
         slug = self.handout.workflow.slug
@@ -115,7 +101,7 @@ class Task:
     @property
     def page(self) -> str:
         """The address of the page as it stands."""
-        known = {"after": self.after, "answers": self.answers}
+        known = {"after": self.after, "answers": self.answers, "dropped": self.kept}
         query = "&".join(f"{name}={value}" for name, value in known.items() if value)
         return f"{self.place}?{query}" if query else self.place
 
@@ -123,6 +109,52 @@ class Task:
     def part(self) -> str:
         """The address of the question as a part."""
         return self._address("question")
+
+    def _action(self, view: str) -> str:
+        return reverse(f"classifications:{view}", args=[self.handout.workflow.slug])
+
+    @property
+    def skip(self) -> str:
+        """The address that passes this galaxy over."""
+        return self._action("skip")
+
+    @property
+    def report(self) -> str:
+        """The address that reports its picture."""
+        return self._action("report")
+
+    @property
+    def change(self) -> str:
+        """The address that opens the last answer again."""
+        return self._action("change")
+
+    @property
+    def tell(self) -> str:
+        """The address that says what people have said of the last galaxy."""
+        return self._action("tell")
+
+    @property
+    def changes_s(self) -> int:
+        """The seconds after Done in which an answer may be changed."""
+        return settings.CHANGE_ANSWER_S
+
+    @property
+    def kept(self) -> str:
+        """The walks that were left, for a form that goes on."""
+        return write_dropped(self.dropped)
+
+    @property
+    def leaving(self) -> str:
+        """The same and this walk, for a form that goes back."""
+        return write_dropped(leave(self.dropped, self.walk))
+
+    @property
+    def announced(self) -> str:
+        """What is said aloud when this galaxy comes in place of another."""
+        least, most = question_counts(self.handout.tree.tree)
+        if least == most:
+            return str(_("New galaxy, question 1 of %(most)s")) % {"most": most}
+        return str(_("New galaxy, question 1 of at most %(most)s")) % {"most": most}
 
     @cached_property
     def submit(self) -> str:
@@ -162,7 +194,7 @@ class Task:
     def saved_words(self) -> str:
         """What became of the answer before this galaxy, with thanks if there is a reason."""
         fact = self.session.fact if self.session else ""
-        words = str(SAVED.get(self.saved, "")) if self.saved else ""
+        words = str(SAVED.get(self.saved, "")) if self.saved else self.said
         return f"{words} {fact}".strip()
 
     @cached_property
@@ -170,11 +202,23 @@ class Task:
         """The answers to the question that waits."""
         if self.question is None:
             return []
-        start = f"{self.answers}-" if self.answers else ""
+        tree, start = self.handout.tree.tree, f"{self.answers}-" if self.answers else ""
         return [
-            Choice(answer, digit, f"{start}{answer.index}")
-            for digit, answer in enumerate(self.question.answers, start=1)
+            Choice(
+                answer,
+                f"answer-{number}",
+                write_walk(restore(self.dropped, read_walk(tree, f"{start}{answer.index}")).steps),
+                answer.index in self._earlier,
+            )
+            for number, answer in enumerate(self.question.answers, start=1)
         ]
+
+    @cached_property
+    def _earlier(self) -> set[int]:
+        """What was answered to the waiting question before going back, as indices."""
+        left = restore(self.dropped, self.walk)
+        here = len(self.walk.steps)
+        return {answer.index for step in left.steps[here : here + 1] for answer in step.answers}
 
     @cached_property
     def trail(self) -> list[TrailStep]:
@@ -198,6 +242,22 @@ class Task:
     def signed(self) -> str:
         """What the page says of itself, signed."""
         return Shown.of(self.handout).sign()
+
+
+@dataclass(frozen=True)
+class Demo(Task):
+    """A galaxy to be tried: whatever is answered, nothing is stored."""
+
+    is_demo = True
+
+    def _address(self, view: str) -> str:
+        slug = self.handout.workflow.slug
+        return reverse(f"classifications:demo_{view}", args=[slug, self.handout.subject_id])
+
+    @cached_property
+    def submit(self) -> str:
+        """The address of another galaxy."""
+        return self._action("demo")
 
 
 def words_of(step: Step) -> str:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from webapp.classifications import mine, views
+from webapp.classifications import asides, demo, mine, views
 
 app_name = "classifications"
 urlpatterns = [
@@ -18,4 +18,11 @@ urlpatterns = [
     path("c/<slug:slug>/classify/<uuid:handout>/", views.galaxy, name="galaxy"),
     path("c/<slug:slug>/classify/<uuid:handout>/question/", views.question, name="question"),
     path("c/<slug:slug>/submit/", views.submit, name="submit"),
+    path("c/<slug:slug>/demo/", demo.demo, name="demo"),
+    path("c/<slug:slug>/demo/<int:subject_id>/", demo.galaxy, name="demo_galaxy"),
+    path("c/<slug:slug>/demo/<int:subject_id>/question/", demo.question, name="demo_question"),
+    path("c/<slug:slug>/skip/", asides.skip, name="skip"),
+    path("c/<slug:slug>/report/", asides.report, name="report"),
+    path("c/<slug:slug>/change/", asides.change, name="change"),
+    path("c/<slug:slug>/tell/", asides.tell, name="tell"),
 ]

@@ -4,8 +4,8 @@ import uuid
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -15,15 +15,17 @@ from django.views.decorators.vary import vary_on_headers
 from inference.errors import PathRefused
 from inference.formats.tree import Walk
 from webapp.accounts.identity import Identity, identity_of
-from webapp.classifications import exclusion, feedback, queries, services
+from webapp.classifications import exclusion, feedback, queries, replacing, services
+from webapp.classifications.access import go_to, workflow_of
 from webapp.classifications.forms import ClassificationForm
 from webapp.classifications.models import Handout
 from webapp.classifications.outlook import outlook_of
 from webapp.classifications.services import Recorded
 from webapp.classifications.sessions import session_of
 from webapp.classifications.shown import Shown
-from webapp.classifications.task import Task, read_walk
+from webapp.classifications.task import Last, Task
 from webapp.classifications.waits import patient
+from webapp.classifications.walks import read_dropped, read_walk, restore
 from webapp.common.errors import DomainError
 from webapp.workflows.models import Status, Workflow
 
@@ -42,7 +44,7 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_safe
 def campaign(request: HttpRequest, slug: str) -> HttpResponse:
     """Show what a campaign is about, and how far it is."""
-    return _campaign_page(request, _workflow(request, slug))
+    return _campaign_page(request, workflow_of(request, slug))
 
 
 def _campaign_page(request: HttpRequest, workflow: Workflow) -> HttpResponse:
@@ -57,21 +59,11 @@ def _campaign_page(request: HttpRequest, workflow: Workflow) -> HttpResponse:
     return render(request, "classifications/campaign.html", context)
 
 
-def _workflow(request: HttpRequest, slug: str) -> Workflow:
-    """Return a campaign that this person may see; a draft is its owners' only."""
-    workflow = get_object_or_404(Workflow.objects.with_tree(), slug=slug)
-    if workflow.status == Status.DRAFT:
-        owned = Workflow.objects.owned_by(request.user).filter(pk=workflow.pk)
-        if not owned.exists():
-            raise Http404
-    return workflow
-
-
 @require_safe
 @never_cache
 def classify(request: HttpRequest, slug: str) -> HttpResponse:
     """Hand out a galaxy and go to its page."""
-    workflow = _workflow(request, slug)
+    workflow = workflow_of(request, slug)
     if workflow.status == Status.PAUSED:
         return _notice(
             request,
@@ -108,11 +100,20 @@ def galaxy(request: HttpRequest, slug: str, handout: uuid.UUID) -> HttpResponse:
     )
     task = Task(
         found, walk, repeat, after=after if known else None, feedback=known or None,
-        session=session_of(identity_of(request), found),
+        session=session_of(identity_of(request), found), dropped=_dropped(request, found),
+        last=_last(request, found),
     )  # fmt: skip
     if "next" in request.GET:
         return redirect(task.page)
     return render(request, CLASSIFY, {"task": task})
+
+
+def _last(request: HttpRequest, handout: Handout) -> Last | None:
+    """Return the answer before, if it was of this campaign and may still be changed."""
+    row = replacing.last_answer(queries.own_ids(identity_of(request)))
+    if row is None or row.workflow_id != handout.workflow_id:
+        return None
+    return Last(row.uuid, replacing.seconds_left(row))
 
 
 def _after(request: HttpRequest) -> uuid.UUID | None:
@@ -125,7 +126,12 @@ def _after(request: HttpRequest) -> uuid.UUID | None:
 
 def _walk(request: HttpRequest, handout: Handout) -> Walk:
     chosen = request.GET.getlist("choice") if "next" in request.GET else None
-    return read_walk(handout, request.GET.get("answers", ""), chosen)
+    walk = read_walk(handout.tree.tree, request.GET.get("answers", ""), chosen)
+    return walk if chosen is None else restore(_dropped(request, handout), walk)
+
+
+def _dropped(request: HttpRequest, handout: Handout) -> tuple[Walk, ...]:
+    return read_dropped(handout.tree.tree, request.GET.get("dropped", ""))
 
 
 @require_safe
@@ -138,21 +144,16 @@ def question(request: HttpRequest, slug: str, handout: uuid.UUID) -> HttpRespons
         return redirect(f"{page}?{request.GET.urlencode()}")
     found = queries.live_handout(identity=identity_of(request), handout=handout)
     if found is None or found.workflow.slug != slug:
-        return _go_to(reverse("classifications:classify", args=[slug]))
+        return go_to(reverse("classifications:classify", args=[slug]))
     try:
-        task = Task(found, _walk(request, found), after=_after(request))
+        task = Task(
+            found, _walk(request, found), after=_after(request), dropped=_dropped(request, found)
+        )
     except PathRefused as error:
         task = Task(found, found.tree.tree.walk([]), error=str(error))
-        return render(request, f"{CLASSIFY}#question", {"task": task}, status=422)
-    response = render(request, f"{CLASSIFY}#question", {"task": task})
+        return render(request, f"{CLASSIFY}#question", {"task": task, "is_part": True}, status=422)
+    response = render(request, f"{CLASSIFY}#question", {"task": task, "is_part": True})
     response.headers["HX-Push-Url"] = task.page
-    return response
-
-
-def _go_to(address: str) -> HttpResponse:
-    """Tell htmx to leave this page for another."""
-    response = HttpResponse(status=204)
-    response.headers["HX-Redirect"] = address
     return response
 
 
@@ -176,6 +177,8 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
         )
     except services.TooFast as error:
         return _slowed(request, identity, shown, error)
+    except replacing.NotChangeable as error:  # there is no other answer to this page
+        return _refused(request, identity, None, str(error), slug)
     except DomainError as error:
         return _refused(request, identity, shown, str(error), slug)
     response = _next(request, identity, shown, recorded)
@@ -193,12 +196,13 @@ def _next(
     )
     if handed is None or workflow.status == Status.PAUSED:
         start = reverse("classifications:classify", args=[workflow.slug])
-        return _go_to(start) if request.htmx else redirect(start)  # type: ignore[attr-defined]
+        return go_to(start) if request.htmx else redirect(start)  # type: ignore[attr-defined]
     known = _feedback(recorded)
     task = Task(
         handed[0], workflow.tree.tree.walk([]), handed[1], saved=recorded.state,
         after=known.classification if known else None, feedback=known,
         session=session_of(identity, handed[0], recorded),
+        last=_just_given(recorded),
     )  # fmt: skip
     if not request.htmx:  # type: ignore[attr-defined]
         messages.success(request, task.saved_words)
@@ -206,6 +210,12 @@ def _next(
     response = render(request, f"{CLASSIFY}#task", {"task": task})
     response.headers["HX-Push-Url"] = task.page
     return response
+
+
+def _just_given(recorded: Recorded) -> Last | None:
+    """Return an answer that was just stored, if it may be changed."""
+    is_fixed = recorded.is_gold or recorded.state not in replacing.CHANGEABLE
+    return None if is_fixed else Last(recorded.uuid, settings.CHANGE_ANSWER_S)
 
 
 def _feedback(recorded: Recorded) -> feedback.Feedback | None:

@@ -19,8 +19,10 @@ from webapp.exports import debias, snapshot
 from webapp.subjects import links
 from webapp.subjects.models import SetLink, SubjectSet
 from webapp.workflows import services, vote_display
+from webapp.workflows.answering import change_answering
 from webapp.workflows.forms import (
     UPLOAD,
+    AnsweringForm,
     OwnerForm,
     RuleForm,
     TextsForm,
@@ -140,6 +142,20 @@ def catalog(request: HttpRequest, workflow: Workflow) -> HttpResponse:
         return redirect("dashboard:catalog", workflow.slug)
     context = {"workflow": workflow, "tab": "catalog", "form": form, "can_debias": can_debias}
     return render(request, "dashboard/catalog.html", context, status=status_of(form))
+
+
+@page_or_form
+@owner_page
+def answering(request: HttpRequest, workflow: Workflow) -> HttpResponse:
+    """Decide what volunteers are shown before and after Done."""
+    known = {name: getattr(workflow, name) for name in ("shows_summary", "tells_crowd")}
+    form = AnsweringForm(*sent_to(request), initial=known)
+    if form.is_bound and form.is_valid():
+        change_answering(workflow=workflow, by=user_of(request), **form.cleaned_data)
+        messages.success(request, _("Saved."))
+        return redirect("dashboard:answering", workflow.slug)
+    context = {"workflow": workflow, "tab": "answering", "form": form}
+    return render(request, "dashboard/answering.html", context, status=status_of(form))
 
 
 @page_or_form

@@ -6,6 +6,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from webapp.classifications import passing
 from webapp.dashboard import queries
 from webapp.dashboard.access import owner_page
 from webapp.workflows.models import Workflow
@@ -44,6 +45,7 @@ def flagged(request: HttpRequest, workflow: Workflow) -> HttpResponse:
         "n_flags": queries.n_flags(workflow),
         "page": queries.flagged(workflow, before=before),
         "key": before,
+        "passed_over": passing.passed_over(workflow) if before is None else [],
     }
     return render(request, "dashboard/flagged.html", context)
 

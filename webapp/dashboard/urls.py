@@ -39,6 +39,7 @@ urlpatterns = [
     path(f"{ONE}rule/", edits.rule, name="rule"),
     path(f"{ONE}texts/", edits.texts, name="texts"),
     path(f"{ONE}catalog/", edits.catalog, name="catalog"),
+    path(f"{ONE}answering/", edits.answering, name="answering"),
     path(f"{ONE}tree/", edits.tree, name="tree"),
     path(f"{ONE}tree/confirm/", edits.confirm_tree, name="confirm_tree"),
     path(f"{ONE}owners/", edits.owners, name="owners"),

@@ -14,12 +14,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.belief.interval import wilson
 from webapp.exports.columns import Column, Kind
 from webapp.exports.conditions import as_objects
 from webapp.exports.derived import DISAGREEMENT, Derived
 from webapp.exports.positions import iau_names
 from webapp.exports.selection import Coded
-from webapp.exports.values import wilson
 
 COMPUTED = frozenset({"frac", "frac_lo", "frac_hi", "iau_name"})
 _SMALL = (np.int8, np.int16, np.int32, np.int64)

@@ -11,6 +11,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
+from webapp.accounts.identity import known_identity
+from webapp.classifications import replacing
 from webapp.common.errors import DomainError
 from webapp.consensus.models import Consensus
 from webapp.explore import picture, queries, voices
@@ -66,6 +68,8 @@ def _galaxy_page(
         **_picture_context(tally.subject),
     }
     if sees_votes(request, workflow, tally):
+        if identity := known_identity(request):
+            replacing.note_told(identity=identity, subject_id=subject_id)
         context |= _votes_context(workflow, tally)
         if is_scientist(request):
             context |= _science_context(request, workflow, subject_id, context["seen"])

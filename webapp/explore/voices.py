@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.belief.gain import gain
+from inference.belief.interval import wilson
 from inference.belief.posterior import Posterior, posterior
 from inference.formats.question import Answer, Question
 from inference.formats.tree import Tree
 from webapp.consensus.models import Consensus
-from webapp.exports.values import wilson
 
 TAIL = 0.05  # on either side of an interval of the network's or of what is believed
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from inference.belief.beta_table import quick_quantile
 from inference.belief.dirichlet import fractions, span_of
+from inference.belief.interval import share, wilson
 from inference.belief.posterior import Posterior, layout, posterior
 from webapp.exports.column import Column
 from webapp.exports.evidence import Evidence
@@ -22,7 +23,6 @@ Floats = NDArray[np.float64]
 Table = Mapping[str, NDArray[Any]]
 
 TAIL = 0.05  # on either side of a posterior's interval
-_Z = 1.959963984540054  # of a standard normal variable: 95 % lie nearer to 0
 _MUCH_EMPTY = 0.2  # of the pixels
 _MOST = 0.5  # of the people
 
@@ -81,7 +81,7 @@ class _Values:
     @cached_property
     def fraction(self) -> Floats:
         """Return the share of people who gave each answer, (N, K); NaN where none was asked."""
-        return _share(self.evidence.votes, self.asked)
+        return share(self.evidence.votes, self.asked)
 
     @cached_property
     def wilson(self) -> tuple[Floats, Floats]:
@@ -93,7 +93,7 @@ class _Values:
         """Return the share of people who gave each answer by weight, (N, K)."""
         evidence = self.evidence
         asked = evidence.weighted_asked[:, layout(evidence.tree).question]
-        return np.minimum(_share(evidence.weighted, asked), 1.0)
+        return np.minimum(share(evidence.weighted, asked), 1.0)
 
     # Belief.
 
@@ -227,30 +227,12 @@ _FAMILIES: Mapping[str, Callable[[_Values], NDArray[Any]]] = {
 }
 
 
-def wilson(votes: NDArray[Any], asked: NDArray[Any]) -> tuple[Floats, Floats]:
-    """Return the 95 % interval of a share; NaN where nobody was asked (Wilson 1927)."""
-    share, people = _share(votes, asked), np.asarray(asked, np.float64)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        scale = 1 / (1 + _Z**2 / people)
-        center = (share + _Z**2 / (2 * people)) * scale
-        half = _Z * scale * np.sqrt(share * (1 - share) / people + _Z**2 / (4 * people**2))
-    low = np.where(votes == 0, np.where(asked > 0, 0.0, np.nan), center - half)
-    return low, np.where((votes == asked) & (asked > 0), 1.0, center + half)
-
-
 def instants(values: NDArray[np.datetime64]) -> NDArray[np.object_]:
     """Return instants of UTC as ISO 8601 texts with Z; "" for none."""
     found = np.full(len(values), "", object)
     is_known = ~np.isnat(values)
     texts = np.datetime_as_string(values[is_known].astype("datetime64[us]"), unit="us")
     found[is_known] = np.char.add(texts, "Z").astype(object)
-    return found
-
-
-def _share(part: NDArray[Any], whole: NDArray[Any]) -> Floats:
-    """Return a part of a whole; NaN where the whole is 0."""
-    found = np.full(part.shape, np.nan)
-    np.divide(part, whole, out=found, where=whole > 0)
     return found
 
 

@@ -112,6 +112,24 @@ class VoteDisplayForm(forms.Form):
     )
 
 
+class AnsweringForm(forms.Form):
+    """What volunteers are shown before and after Done."""
+
+    shows_summary = forms.BooleanField(
+        label=_("Show the answers in one line before Done"),
+        required=False,
+        help_text=_("Each is a way back to its question. The trail of answers is there anyway."),
+    )
+    tells_crowd = forms.BooleanField(
+        label=_("After Done, offer to show what people have said of that galaxy so far"),
+        required=False,
+        help_text=_(
+            "Never before the answer. Whoever looks can change that answer no more, so that "
+            "nobody follows the others."
+        ),
+    )
+
+
 class RuleForm(forms.Form):
     """When a galaxy has been seen enough."""
 

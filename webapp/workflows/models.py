@@ -136,6 +136,14 @@ class Workflow(models.Model):
         db_default=False,
         help_text="The catalog has fractions corrected for redshift, where the surveys allow it.",
     )
+    shows_summary = models.BooleanField(
+        default=True, db_default=True, help_text="Before Done the answers are shown in one line."
+    )
+    tells_crowd = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="After Done volunteers may see what people have said of the galaxy so far.",
+    )
     owners = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="workflows")
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.DRAFT)
     created_at = models.DateTimeField(db_default=Now())

@@ -118,6 +118,8 @@ def duplicate_workflow(*, workflow: Workflow, by: User) -> Workflow:
         "mixture": workflow.mixture,
         "hides_votes": workflow.hides_votes,
         "is_debiased": workflow.is_debiased,
+        "shows_summary": workflow.shows_summary,
+        "tells_crowd": workflow.tells_crowd,
     }
     return _create(fields, owner=by, action="duplicate_workflow", copied_from=workflow.slug)
 

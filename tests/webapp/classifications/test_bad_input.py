@@ -378,6 +378,7 @@ def test_a_spoiled_address_is_answered_with_a_sentence(browser, workflow, value,
         f"{place}?answers={part}", f"{place}?answers=0&next=1&choice={part}",
         f"{place}question/?answers={part}", f"{place}question/?next=&choice={part}&choice={part}",
         f"{place}?answers={part}&answers=0", f"/?{part}={part}",
+        f"{place}?answers=0&dropped={part}", f"/c/{workflow.slug}/demo/{part}/",
     ):  # fmt: skip
         answer = browser.get(address, headers=headers)
         assert answer.status_code < 500, address
@@ -462,6 +463,8 @@ KINDS = {
     "home": "page", "my_galaxies": "page", "campaign": "page", "classify": "way",
     "galaxy": "page", "question": "part", "submit": "post", "my_galaxy": "page",
     "my_statistics": "page", "my_data": "file", "certificate": "way", "favorite": "post",
+    "demo": "way", "demo_galaxy": "page", "demo_question": "part",
+    "skip": "post", "report": "post", "change": "post", "tell": "post",
 }  # fmt: skip
 
 
@@ -471,7 +474,10 @@ def test_the_walk_knows_every_address():
 
 def walk(client: Client, workflow: Workflow) -> dict[str, str]:
     place = client.get(f"/c/{workflow.slug}/classify/").headers["Location"]
+    trial = client.get(f"/c/{workflow.slug}/demo/").headers["Location"]
     return {
+        "demo": f"/c/{workflow.slug}/demo/", "demo_galaxy": trial,
+        "demo_question": f"{trial}question/",
         "home": "/", "my_galaxies": "/my/", "campaign": f"/c/{workflow.slug}/",
         "classify": f"/c/{workflow.slug}/classify/", "galaxy": place,
         "question": f"{place}question/", "my_statistics": "/my/statistics/",

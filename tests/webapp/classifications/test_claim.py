@@ -14,7 +14,7 @@ from tests import make
 from webapp.accounts import services as accounts
 from webapp.accounts.identity import SALT, Identity
 from webapp.accounts.models import User, Volunteer
-from webapp.classifications import recount, services
+from webapp.classifications import claiming, recount, services
 from webapp.classifications.models import Classification, Standing
 from webapp.classifications.services import SomebodyElses
 from webapp.consensus.models import Consensus
@@ -161,8 +161,8 @@ class TestClaim:
         make.classification(visitor, workflow, subject)
         make.classification(make.visitor(alice), workflow, subject)
 
-        assert services.claim_history(user=alice, browser=visitor.browser) == 1
-        assert services.claim_history(user=alice, browser=visitor.browser) == 0
+        assert claiming.claim_history(user=alice, browser=visitor.browser) == 1
+        assert claiming.claim_history(user=alice, browser=visitor.browser) == 0
         loser = Standing.objects.get(state=State.REPEAT)
         assert loser.reason
         assert_recount_agrees()
@@ -174,7 +174,7 @@ class TestClaim:
         visitor = make.visitor()
         make.classification(visitor, workflow, subject)
         make.classification(make.visitor(alice), workflow, subject)
-        services.claim_history(user=alice, browser=visitor.browser)
+        claiming.claim_history(user=alice, browser=visitor.browser)
 
         assert Consensus.objects.get(workflow=workflow).n_classifications == 1
         assert_recount_agrees()
@@ -316,7 +316,7 @@ class TestAtTheSameMoment:
 
         def claim() -> None:
             with transaction.atomic():
-                services.claim_history(user=alice, browser=visitor.browser)
+                claiming.claim_history(user=alice, browser=visitor.browser)
                 transaction_open.wait(timeout=10)
                 vote_begun.wait(timeout=10)
                 _wait_until_somebody_waits_for_a_lock()
@@ -345,7 +345,7 @@ class TestAtTheSameMoment:
 
         def claim() -> None:
             with transaction.atomic():
-                services.claim_history(user=alice, browser=visitor.browser)
+                claiming.claim_history(user=alice, browser=visitor.browser)
                 transaction_open.wait(timeout=10)
                 vote_begun.wait(timeout=10)
                 _wait_until_somebody_waits_for_a_lock()
@@ -376,7 +376,7 @@ class TestAtTheSameMoment:
 
         def claim() -> None:
             transaction_open.wait(timeout=10)
-            services.claim_history(user=alice, browser=visitor.browser)
+            claiming.claim_history(user=alice, browser=visitor.browser)
 
         in_threads(vote, claim)
 
@@ -394,7 +394,7 @@ class TestAtTheSameMoment:
 
         in_threads(
             *(
-                lambda visitor=visitor: services.claim_history(user=alice, browser=visitor.browser)
+                lambda visitor=visitor: claiming.claim_history(user=alice, browser=visitor.browser)
                 for visitor in visitors
             )
         )
@@ -408,8 +408,8 @@ class TestAtTheSameMoment:
         make.classification(visitor, workflow := make.workflow(n_subjects=1), _only(workflow))
 
         in_threads(
-            lambda: services.claim_history(user=alice, browser=visitor.browser),
-            lambda: services.claim_history(user=bob, browser=visitor.browser),
+            lambda: claiming.claim_history(user=alice, browser=visitor.browser),
+            lambda: claiming.claim_history(user=bob, browser=visitor.browser),
         )
 
         assert Volunteer.objects.get(uuid=visitor.browser).user in (alice, bob)
@@ -424,7 +424,7 @@ class TestAtTheSameMoment:
             signed_in = Identity(user=user, browser=uuid.uuid4())
             for number, subject in enumerate(subjects):
                 if number == 2:
-                    services.claim_history(user=user, browser=visitor.browser)
+                    claiming.claim_history(user=user, browser=visitor.browser)
                 make.classification(visitor if number % 2 else signed_in, workflow, subject)
 
         in_threads(*(lambda person=person: live(*person) for person in people))

@@ -107,7 +107,7 @@ def test_a_known_galaxy_looks_like_any_other_before_done(client, campaign, time_
 
     assert first == second
     sizes = [len(page.content) for page in pages]
-    assert abs(sizes[0] - sizes[1]) <= 2
+    assert abs(sizes[0] - sizes[1]) <= 4  # what is signed names the galaxy, and stands there twice
     own = {"Content-Length": "as above", "X-Request-ID": "of each request"}
     headers = [dict(page.headers) | own for page in pages]
     assert headers[0] == headers[1]
@@ -158,7 +158,7 @@ def test_without_javascript_the_next_page_tells_it_too_and_keeps_it_while_answer
     address, _ = page.redirect_chain[-1]
     again = client.get(f"{address}&answers=0").content.decode()
     assert "You: Elliptical. Experts: Spiral." in again
-    assert again.count('name="after"') == 2  # Back and the trail keep it
+    assert again.count('name="after"') == 3  # Back, trail and summary keep it
     question = client.get(f"{address.replace('/?', '/question/?')}&answers=0", headers=HTMX)
     assert "after=" in question.headers["HX-Push-Url"]
 

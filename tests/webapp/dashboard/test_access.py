@@ -33,6 +33,7 @@ OWNERS = {
     "rule": (200, 422),
     "texts": (200, 422),
     "catalog": (200, 302),  # an empty form: votes are hidden no more
+    "answering": (200, 302),  # an empty form: no summary, and nothing is told
     "tree": (200, 422),
     "confirm_tree": (WRONG_METHOD, GONE),
     "owners": (200, 422),

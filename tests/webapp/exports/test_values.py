@@ -8,12 +8,12 @@ from astropy.stats import binom_conf_interval
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inference.belief.interval import wilson
 from inference.belief.posterior import posterior
 from inference.formats.tree import Tree, load_built_in
 from tests.inference.formats.trees import tree_values
 from tests.webapp.exports.evidence import DECALS, random_evidence
 from webapp.exports.columns import Kind, catalog_columns, check, computed
-from webapp.exports.values import wilson
 
 COLUMNS = catalog_columns(DECALS)
 

@@ -202,7 +202,7 @@ def test_names_say_what_to_do_and_never_what_the_picture_is(windows):
     picture = main.get_by_role("img").get_attribute("alt")
     assert re.fullmatch(r"The galaxy to classify(, field \d+ arcseconds)?", picture or "")
     tree = main.aria_snapshot()
-    buttons = re.findall(r"- '?(button.*)", tree)
+    buttons = re.findall(r"- '?(button.*)", tree[tree.index("- region") :])  # after the viewer
     assert len(buttons) == 6  # two answers, Back, Done, one in the trail, Favorite
     assert all(re.match(r'button "\w', line) for line in buttons), tree
     assert "list" in tree

@@ -19,6 +19,9 @@
   let light = { ...AS_IT_CAME };
   let kept = read(); // { sticky, isOpen, light }
   let loadedAt = null;
+  let band = "color"; // the rendering that is shown
+  let since = 0; // when it was, ms
+  let seconds = {}; // for which each was shown before
 
   const viewer = () => document.querySelector(".viewer");
   const figure = () => document.querySelector(".galaxy");
@@ -80,7 +83,7 @@
     const zoom = new Intl.NumberFormat(root.lang, { maximumFractionDigits: place.zoom < 10 ? 1 : 0 });
     all.querySelector(".zoom-words").textContent = `${zoom.format(place.zoom)}×`;
     all.querySelector(".pan").hidden = place.zoom === 1;
-    tool("reset-view").hidden = Object.keys(changes()).length === 0;
+    tool("reset-view").hidden = Object.keys(changes()).every((name) => name === "seconds");
     tool("invert").setAttribute("aria-pressed", light.invert);
     tool("adjust").setAttribute("aria-expanded", Boolean(kept.isOpen));
     all.querySelector(".adjust").hidden = !kept.isOpen;
@@ -88,6 +91,9 @@
       all.querySelector(`[name="${name}"]`).value = light[name];
     }
     all.querySelector('[name="sticky"]').checked = isSticky();
+    if (!bands()) return;
+    bands().value = band;
+    all.querySelector(".band-words").textContent = bands().selectedOptions[0].text;
   }
 
   // Lengths on the sky that one can remember, in the unit that suits: 1, 2 or 5 of a power of ten.
@@ -144,7 +150,48 @@
     for (const [name, value] of Object.entries(light)) {
       if (value !== AS_IT_CAME[name]) found[name] = value;
     }
+    if (band !== "color") found.band = band;
+    if (bands()) found.seconds = { ...seconds, [band]: secondsOf(band) };
     return found;
+  }
+
+  // Bands ------------------------------------------------------------------------------------------
+  const bands = () => document.querySelector('.adjust [name="band"]');
+  const secondsOf = (name) => Number(((seconds[name] ?? 0) + (performance.now() - since) / 1000).toFixed(1));
+
+  function say(words, option) {
+    const status = viewer().querySelector('[role="status"]');
+    const said = { name: option.text, number: option.index + 1, count: bands().length };
+    status.textContent = words.replace(/\{(\w+)\}/g, (_, name) => said[name]);
+  }
+
+  // The band before stays on the page until the next one is there.
+  async function showBand(name) {
+    const here = figure();
+    const option = [...(bands()?.options ?? [])].find((each) => each.value === name);
+    if (!option) return;
+    const { bandWords, bandLost } = viewer().querySelector('[role="status"]').dataset;
+    const probe = new Image();
+    probe.src = option.dataset.url;
+    try {
+      await probe.decode();
+    } catch {
+      if (here === figure()) say(bandLost, option);
+      draw();
+      return;
+    }
+    if (here !== figure()) return;
+    seconds[band] = secondsOf(band);
+    [band, since] = [name, performance.now()];
+    here.querySelector("img").src = option.dataset.url;
+    if (isSticky()) keep({ band });
+    say(bandWords, option);
+    draw();
+  }
+
+  function nextBand() {
+    const list = [...bands().options].map((each) => each.value);
+    return showBand(list[(list.indexOf(band) + 1) % list.length]);
   }
 
   // Moving ----------------------------------------------------------------------------------------
@@ -224,6 +271,7 @@
     "pan-down": () => moveTo(place.x, place.y - PART),
     "rotate-right": () => turnBy(1),
     "rotate-left": () => turnBy(-1),
+    band: nextBand,
     invert: () => shine({ invert: !light.invert }),
     "reset-view": reset,
     "full-screen": () => (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen()),
@@ -242,12 +290,14 @@
   function reset() {
     place = { ...WHOLE };
     shine(AS_IT_CAME);
+    showBand("color");
     viewer().querySelector('[data-key="zoom-reset"]').focus(); // the button itself is gone
   }
 
   function onInput({ target }) {
     if (!target.closest?.(".adjust")) return;
-    if (target.name === "sticky") keep({ sticky: target.checked, light: target.checked ? light : undefined });
+    if (target.name === "band") showBand(target.value);
+    else if (target.name === "sticky") keep(target.checked ? { sticky: true, light, band } : { sticky: false, light: null, band: null });
     else shine({ [target.name]: target.type === "range" ? target.valueAsNumber : target.value });
   }
 
@@ -268,7 +318,10 @@
     figure().removeAttribute("aria-busy");
     for (const button of held) button.disabled = false;
     held.clear();
-    loadedAt ??= new Date();
+    if (loadedAt) return;
+    loadedAt = new Date();
+    since = performance.now();
+    if (isSticky() && kept.band && kept.band !== "color") showBand(kept.band);
   }
 
   function look(picture) {
@@ -288,7 +341,7 @@
       begun.add(here);
       place = { ...WHOLE };
       light = { ...AS_IT_CAME, ...(isSticky() ? kept.light : {}) };
-      loadedAt = null;
+      [loadedAt, band, seconds] = [null, "color", {}];
       held.clear();
       fingers.clear();
       here.addEventListener("wheel", onWheel, { passive: false });
@@ -298,15 +351,18 @@
       viewer().querySelector('[data-key="full-screen"]').hidden = !document.fullscreenEnabled;
       draw();
     }
-    look(here.querySelector("img"));
+    if (!loadedAt) look(here.querySelector("img"));
   }
 
   // What travels with the answers, whoever sends them.
   function onFormData({ target, formData }) {
     if (!target.matches("form.done")) return;
     formData.set("view", JSON.stringify(changes()));
-    if (loadedAt && !formData.has("started_at")) formData.set("started_at", loadedAt.toISOString());
-    if (loadedAt && !formData.has("finished_at")) formData.set("finished_at", new Date().toISOString());
+    if (!loadedAt) return;
+    const times = { started: loadedAt, started_at: loadedAt, finished_at: new Date() };
+    for (const [name, time] of Object.entries(times)) {
+      if (!formData.has(name)) formData.set(name, time.toISOString());
+    }
   }
 
   document.addEventListener("click", ({ target }) => {
@@ -317,7 +373,7 @@
   document.addEventListener("input", onInput);
   document.addEventListener("formdata", onFormData);
   for (const name of ["load", "error"]) {
-    const heard = ({ target }) => target.matches?.(".galaxy img") && look(target);
+    const heard = ({ target }) => target.matches?.(".galaxy img") && !loadedAt && look(target);
     document.addEventListener(name, heard, true); // neither bubbles
   }
   document.addEventListener("htmx:afterSwap", begin); // before the swapped part is painted

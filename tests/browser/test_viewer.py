@@ -1,6 +1,7 @@
 """The galaxy's picture under the hands: zoom, pan, turn, light; kept, stored, never in the way."""
 
 import hashlib
+import json
 import math
 import re
 from datetime import UTC, datetime
@@ -517,3 +518,62 @@ def test_without_a_script_there_are_no_tools(windows):
     expect(ada.page.locator(".broken")).to_be_hidden()
     expect(ada.page.get_by_text("on its way")).to_be_hidden()
     expect(ada.answers.first).to_be_enabled()
+
+
+@pytest.fixture
+def banded(ada, site):
+    """The galaxy on the page with two further renderings, which are other galaxies' pictures."""
+    handout = "SELECT subject_id FROM classifications_handout WHERE uuid = %s"
+    subject = site.rows(handout, [ada.handout])[0][0]
+    others = site.rows(
+        "SELECT display_sha256 FROM subjects_subject WHERE id <> %s ORDER BY id LIMIT 2", [subject]
+    )
+    given = [[name, sha256] for name, (sha256,) in zip(("g", "r"), others, strict=True)]
+    setting = "UPDATE subjects_subject SET bands = %s::jsonb WHERE id = %s RETURNING id"
+    site.rows(setting, [json.dumps(given), subject])
+    ada.page.reload()
+    yield ada
+    site.rows(setting, [None, subject])
+
+
+def test_bands_are_cycled_said_timed_and_stored(banded, site):
+    page = banded.page
+    color, status = banded.picture, page.locator(".viewer [role=status]")
+    words = page.locator(".band-words")
+    expect(words).to_have_text("color")
+    seen = []
+    for name in ("g", "r", "color", "g"):
+        page.wait_for_timeout(250)
+        press(page, "band")
+        expect(words).to_have_text(name)
+        seen.append(banded.picture)
+        expect(banded.answers.first).to_be_enabled()
+    expect(status).to_have_text("Band g, 2 of 3")
+    assert seen[2] == color
+    assert len({color, *seen}) == 3
+    banded.answer_all()
+    stored = banded.handout
+    banded.press_done()
+
+    view = site.rows(VIEW, [stored])[0][0]
+    assert view["band"] == "g"
+    assert view["seconds"].keys() == {"color", "g", "r"}
+    assert all(0.2 <= each < 30 for each in view["seconds"].values()), view
+
+
+def test_a_band_that_does_not_arrive_is_said_and_the_picture_stays(banded):
+    page = banded.page
+    before = banded.picture
+    page.route("**/display/**", lambda route: route.fulfill(status=404))
+    adjust(page)
+    page.locator(".adjust [name=band]").select_option("r")
+    expect(page.locator(".viewer [role=status]")).to_have_text("The band r did not arrive.")
+    assert banded.picture == before
+    expect(page.locator(".adjust [name=band]")).to_have_value("color")
+    expect(page.locator(".broken")).to_be_hidden()
+
+
+def test_a_galaxy_of_one_picture_has_no_bands(ada):
+    expect(tool(ada.page, "band")).to_have_count(0)
+    adjust(ada.page)
+    expect(ada.page.locator(".adjust [name=band]")).to_have_count(0)

@@ -175,4 +175,7 @@ def _unpacked(fields: dict[str, Any], blobs: list[bytes]) -> Decoded | PictureRe
     facts = fields["facts"]
     sky = SkyFrame(**facts.pop("sky")) if facts["sky"] else facts.pop("sky")
     notes = tuple(facts.pop("notes"))
-    return Decoded(**facts, sky=sky, notes=notes, renditions=Renditions(*renditions))
+    bands = tuple(zip(fields["bands"], renditions[3:], strict=True))
+    display, thumbnail, stamp = renditions[:3]
+    made = Renditions(display, thumbnail, stamp, bands)
+    return Decoded(**facts, sky=sky, notes=notes, renditions=made)

@@ -42,7 +42,8 @@ def _decoded(_: dict[str, Any], blobs: list[bytes]) -> bytes:
 
 
 def _answer(picture: Picture, renditions: Renditions) -> bytes:
-    three = (renditions.display, renditions.thumbnail, renditions.stamp)
+    bands = [rendition for _, rendition in renditions.bands]
+    made = (renditions.display, renditions.thumbnail, renditions.stamp, *bands)
     factor = renditions.display.width_px / picture.width_px
     sky = None if picture.sky is None else asdict(picture.sky.resized(factor))
     facts = {
@@ -53,10 +54,12 @@ def _answer(picture: Picture, renditions: Renditions) -> bytes:
         "filled_share": picture.filled_share,
         "notes": picture.notes,
     }
-    described = [_described(rendition) for rendition in three]
-    return wire.packed(
-        {"facts": facts, "renditions": described}, [rendition.content for rendition in three]
-    )
+    fields = {
+        "facts": facts,
+        "renditions": [_described(rendition) for rendition in made],
+        "bands": [name for name, _ in renditions.bands],
+    }
+    return wire.packed(fields, [rendition.content for rendition in made])
 
 
 def _described(rendition: Rendition) -> dict[str, Any]:

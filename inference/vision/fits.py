@@ -60,8 +60,23 @@ def read_fits(content: bytes) -> Picture:
         names, bands = _bands(content, images, notes)
         sky = _sky(images[0], notes)
     filled_share = _mark_holes(bands, names, notes)
-    pixels = _rendered(bands, names, notes)
-    return Picture(np.ascontiguousarray(pixels[::-1]), "fits", sky, filled_share, tuple(notes))
+    pixels = _upright(_rendered(bands, names, notes))
+    single = _single(bands, names) if len(bands) > 1 else ()
+    return Picture(pixels, "fits", sky, filled_share, tuple(notes), single)
+
+
+def _upright(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(pixels[::-1])
+
+
+def _single(
+    bands: Sequence[stretch.Band], names: Sequence[str]
+) -> tuple[tuple[str, NDArray[np.uint8]], ...]:
+    """Return each band as a picture of its own, numbered where the file names none."""
+    told = names if len(set(names)) == len(names) else [str(n + 1) for n in range(len(bands))]
+    return tuple(
+        (name, _upright(stretch.gray(band)[..., 0])) for name, band in zip(told, bands, strict=True)
+    )
 
 
 def _chosen(content: bytes, notes: list[str]) -> list[_Image]:

@@ -48,6 +48,8 @@ class Picture:
         sky: None unless the file has a celestial WCS.
         filled_share: share of pixels without a value in at least one band, [0, 1].
         notes: what a scientist should know of its quality, at most 200 characters each.
+        bands: name and uint8 of shape (height, width) of each band, bluest first, where the picture
+            was made of several; a name is unique and at most 16 characters.
     """
 
     pixels: NDArray[np.uint8]
@@ -55,6 +57,7 @@ class Picture:
     sky: SkyFrame | None = None
     filled_share: float = 0.0
     notes: tuple[str, ...] = ()
+    bands: tuple[tuple[str, NDArray[np.uint8]], ...] = ()
 
     @property
     def width_px(self) -> int:

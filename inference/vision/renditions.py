@@ -1,4 +1,4 @@
-"""The three pictures that are made of every picture: display, thumbnail, stamp.
+"""The three pictures that are made of every picture: display, thumbnail, stamp; and its bands.
 
 All are JPEG without metadata, resampled with Lanczos, and the same bytes for the same picture.
 """
@@ -38,15 +38,16 @@ class Rendition:
 
 @dataclass(frozen=True)
 class Renditions:
-    """What is stored of a picture beside the original."""
+    """What is stored of a picture beside the original; bands by name, as large as display."""
 
     display: Rendition
     thumbnail: Rendition
     stamp: Rendition
+    bands: tuple[tuple[str, Rendition], ...] = ()
 
 
 def render(picture: Picture) -> Renditions:
-    """Return the three renditions.
+    """Return the three renditions, and one of each band.
 
     - display: long side at most 1,024 px. A picture below 424 px is enlarged to 424 px, yet at most
       four times: browsers enlarge with a blockier filter than Lanczos.
@@ -60,6 +61,10 @@ def render(picture: Picture) -> Renditions:
         display=_jpeg(_resized(image, goal), _DISPLAY_QUALITY),
         thumbnail=_jpeg(_resized(image, THUMBNAIL_PX, gap=_THUMBNAIL_GAP), _THUMBNAIL_QUALITY),
         stamp=_jpeg(stamp_image(image), _STAMP_QUALITY, subsampling=0),
+        bands=tuple(
+            (name, _jpeg(_resized(Image.fromarray(band), goal), _DISPLAY_QUALITY))
+            for name, band in picture.bands
+        ),
     )
 
 

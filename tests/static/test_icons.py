@@ -51,13 +51,14 @@ def test_the_built_in_trees_are_found():
 
 
 @pytest.mark.parametrize(
-    ("sprite", "box"), [("answers.svg", "0 0 40 40"), ("marks.svg", "0 0 24 24")]
+    ("sprite", "box"),
+    [("answers.svg", "0 0 40 40"), ("marks.svg", "0 0 24 24"), ("tools.svg", "0 0 24 24")],
 )
 def test_all_are_drawn_on_one_square(sprite, box):
     assert {symbol.get("viewBox") for symbol in symbols(sprite).values()} == {box}
 
 
-@pytest.mark.parametrize("sprite", ["answers.svg", "marks.svg"])
+@pytest.mark.parametrize("sprite", ["answers.svg", "marks.svg", "tools.svg"])
 def test_one_stroke_width_and_the_color_of_the_text(sprite):
     root = ET.parse(IMAGES / sprite).getroot()
     assert (root.get("stroke-width"), root.get("stroke"), root.get("fill")) == (
@@ -89,3 +90,9 @@ def test_templates_name_only_what_is_drawn():
     assert names_in_templates("icon") <= symbols("answers.svg").keys()
     assert names_in_templates("mark") <= symbols("marks.svg").keys()
     assert {"passed", "failed", "person"} <= names_in_templates("mark")
+
+
+def test_every_tool_of_the_picture_is_drawn_and_used():
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "templates").rglob("*.html")]
+    named = {name for text in texts for name in re.findall(r'\{% tool "([\w-]+)"', text)}
+    assert named == symbols("tools.svg").keys()

@@ -9,6 +9,7 @@ from django import forms
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from webapp.classifications import looking
 from webapp.classifications.models import Classification, Standing
 from webapp.classifications.shown import NOT_OURS, Shown
 from webapp.common.errors import DomainError
@@ -17,6 +18,10 @@ from webapp.workflows.words import spoken
 
 NO_UUID = "The answer came without an id of its own. Reload the page and answer again."
 NO_PATH = "The answers are not those of any page. Reload the page and answer again."
+NO_VIEW = (
+    f"What the page says of how its picture was looked at is no text of up to "
+    f"{looking.MAX_TEXT:,} characters. Reload the page and answer again."
+)
 NUMBERS = re.compile(r"\d{1,4}(-\d{1,4})*", re.ASCII)
 
 
@@ -34,6 +39,9 @@ class ClassificationForm(forms.Form):
     path = forms.CharField(max_length=2000, required=False, error_messages=_said(NO_PATH))
     started_at = forms.DateTimeField(required=False)
     finished_at = forms.DateTimeField(required=False)
+    view = forms.CharField(
+        max_length=looking.MAX_TEXT, required=False, error_messages=_said(NO_VIEW)
+    )
 
     def clean_shown(self) -> Shown:
         """Return what the page said, if its signature is ours."""
@@ -53,6 +61,13 @@ class ClassificationForm(forms.Form):
                 % {"text": f"{text[:60]!r}"}
             )
         return [int(part) for part in text.split("-")]
+
+    def clean_view(self) -> looking.View | None:
+        """Return how the picture was looked at; None where the page does not say."""
+        try:
+            return looking.read_view(self.cleaned_data["view"])
+        except DomainError as error:
+            raise forms.ValidationError(str(error)) from None
 
     def clean_started_at(self) -> datetime | None:
         """Return when the client says that its volunteer began."""

@@ -50,6 +50,9 @@ class Classification(models.Model):
     shown_at = models.DateTimeField(help_text="When the server handed it out.")
     client_started_at = models.DateTimeField(null=True, help_text="By the client's own clock.")
     client_finished_at = models.DateTimeField(null=True, help_text="By the client's own clock.")
+    view: "models.JSONField[Any, Any]" = models.JSONField(
+        null=True, help_text="What was changed of how the picture is shown; see looking.py."
+    )
     received_at = models.DateTimeField(db_default=Now())
 
     class Meta:

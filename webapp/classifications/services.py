@@ -1,5 +1,6 @@
 """Storing classifications: what was acknowledged is there once, whatever happens."""
 
+import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from webapp.accounts import services as accounts
 from webapp.accounts.identity import Identity
 from webapp.accounts.models import User, Volunteer
 from webapp.classifications import queries, recount, replacing
+from webapp.classifications.looking import View
 from webapp.classifications.models import Classification, Handout, Standing
 from webapp.classifications.shown import Shown
 from webapp.common import audit
@@ -75,6 +77,7 @@ def record_classification(
     path: Sequence[int],
     client_started_at: datetime | None = None,
     client_finished_at: datetime | None = None,
+    view: View | None = None,
 ) -> Recorded:
     """Store one walk through the tree, count it, and retire the galaxy if that was enough.
 
@@ -110,6 +113,7 @@ def record_classification(
             shown_at=shown.shown_at,
             client_started_at=client_started_at,
             client_finished_at=client_finished_at,
+            view=view,
         )
         return _store(row, tally, own)
 
@@ -207,9 +211,9 @@ _INSERT = """
     WITH stored AS (
         INSERT INTO classifications_classification (
             uuid, workflow_id, subject_id, volunteer_id, tree_id, path, stream, score, model_id,
-            is_test, shown_at, client_started_at, client_finished_at)
+            is_test, shown_at, client_started_at, client_finished_at, view)
         SELECT %s::uuid, %s, %s, %s, %s, %s::smallint[], %s, %s::float8, %s::bigint, %s, %s,
-               %s::timestamptz, %s::timestamptz
+               %s::timestamptz, %s::timestamptz, %s::jsonb
         WHERE NOT EXISTS (
             SELECT FROM (
                 SELECT received_at FROM classifications_classification
@@ -262,6 +266,7 @@ def _insert(row: Classification, own: Sequence[Volunteer], state: State) -> _Ins
                 row.shown_at,
                 row.client_started_at,
                 row.client_finished_at,
+                None if row.view is None else json.dumps(row.view),
                 [volunteer.pk for volunteer in own],
                 settings.ANSWERS_PER_MINUTE - 1,
                 state,

@@ -174,6 +174,7 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
             path=form.cleaned_data["path"],
             client_started_at=form.cleaned_data["started_at"],
             client_finished_at=form.cleaned_data["finished_at"],
+            view=form.cleaned_data["view"],
         )
     except services.TooFast as error:
         return _slowed(request, identity, shown, error)

@@ -208,6 +208,10 @@ def _stored(subject_set_id: int, one: Examined, decoded: Decoded) -> Subject:
         display_sha256=media.store_public("display", renditions.display.content),
         thumbnail_sha256=media.store_public("thumbnail", renditions.thumbnail.content),
         stamp_sha256=media.store_public("stamp", renditions.stamp.content),
+        bands=[
+            [name, media.store_public("display", band.content)] for name, band in renditions.bands
+        ]
+        or None,
         width_px=renditions.display.width_px,
         height_px=renditions.display.height_px,
         filled_share=decoded.filled_share,

@@ -153,6 +153,11 @@ class Subject(models.Model):
     display_sha256 = models.CharField(max_length=64)
     thumbnail_sha256 = models.CharField(max_length=64)
     stamp_sha256 = models.CharField(max_length=64, help_text="The picture at model size.")
+    bands: "models.JSONField[Any, Any]" = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="Name and SHA-256 of each band's display picture, bluest first.",
+    )
     width_px = models.IntegerField(help_text="Of the display picture.")
     height_px = models.IntegerField(help_text="Of the display picture.")
     filled_share = models.FloatField(default=0.0, help_text="Share of pixels without a value.")
@@ -194,6 +199,11 @@ class Subject(models.Model):
     def display_url(self) -> str:
         """Where the picture that volunteers look at is served."""
         return media.url("display", self.display_sha256) if self.display_sha256 else _no_picture()
+
+    @property
+    def band_urls(self) -> list[tuple[str, str]]:
+        """Name of each single band and where its picture is served; empty if there is but one."""
+        return [(name, media.url("display", sha256)) for name, sha256 in self.bands or []]
 
     @property
     def thumbnail_url(self) -> str:

@@ -85,7 +85,11 @@ def test_a_picture_comes_back_as_if_it_were_decoded_here(decoder):
 
 @needs_data
 def test_the_pixel_scale_is_that_of_the_display_picture(decoder):
-    decoded = decoder.decode((DATA / "fits" / "decals_grz_162.fits").read_bytes())
+    content = (DATA / "fits" / "decals_grz_162.fits").read_bytes()
+    decoded = decoder.decode(content)
+    assert decoded.renditions == render(read_picture(content))
+    assert [name for name, _ in decoded.renditions.bands] == ["g", "r", "z"]
+    assert {each.width_px for _, each in decoded.renditions.bands} == {424}
     assert decoded.renditions.display.width_px == 424
     assert decoded.sky.pixel_scale_arcsec == pytest.approx(0.262 * 162 / 424, rel=1e-4)
     assert decoded.sky.ra_deg == pytest.approx(0.004367, abs=1e-6)

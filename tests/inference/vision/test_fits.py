@@ -175,6 +175,30 @@ def test_the_reddest_band_is_red_and_the_order_of_the_file_does_not_matter():
         assert max(green, blue) < 60
 
 
+def test_every_band_is_a_gray_picture_of_its_own_bluest_first_and_upright():
+    planes = np.stack([NOISE, NOISE[::-1], NOISE[:, ::-1]])
+    planes[2, :5] += 300  # only z shines, and below
+    for order, named in [([0, 1, 2], "grz"), ([2, 1, 0], "zrg")]:
+        picture = read_picture(written(fits.PrimaryHDU(planes[order], header(BANDS=named))))
+        assert [name for name, _ in picture.bands] == ["g", "r", "z"]
+        assert {pixels.shape for _, pixels in picture.bands} == {(30, 40)}
+        g, _, z = (pixels for _, pixels in picture.bands)
+        assert z[-5:].mean() > 150 > z[:-5].mean()
+        assert abs(g[-5:].mean() - g[:-5].mean()) < 30
+
+
+@pytest.mark.parametrize("named", ["", "ggr"])
+def test_bands_without_names_of_their_own_are_numbered(named):
+    planes = np.stack([NOISE, NOISE[::-1], NOISE[:, ::-1]])
+    cards = {"BANDS": named} if named else {}
+    picture = read_picture(written(fits.PrimaryHDU(planes, header(**cards))))
+    assert [name for name, _ in picture.bands] == ["1", "2", "3"]
+
+
+def test_one_band_is_the_picture_itself():
+    assert read_picture(written(fits.PrimaryHDU(NOISE))).bands == ()
+
+
 def test_named_bands_in_extensions_make_a_color_picture():
     shone = NOISE.copy()
     shone[10:20, 10:20] += 300

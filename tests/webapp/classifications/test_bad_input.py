@@ -421,7 +421,9 @@ ANY_TEXT = st.one_of(
     st.binary(max_size=40).map(lambda data: data.decode("latin-1")),
 )
 ANY_FORM = st.dictionaries(
-    st.sampled_from(["uuid", "shown", "path", "started_at", "finished_at"]), ANY_TEXT, min_size=1
+    st.sampled_from(["uuid", "shown", "path", "started_at", "finished_at", "view"]),
+    ANY_TEXT,
+    min_size=1,
 )
 ANY_QUERY = st.dictionaries(st.sampled_from(["answers", "choice", "next", "page", "x"]), ANY_TEXT)
 

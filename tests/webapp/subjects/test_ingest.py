@@ -299,7 +299,7 @@ def test_the_deep_field_is_loaded_once():
     )
 
 
-def test_every_fits_file_has_the_outcome_that_its_fault_deserves(shared):
+def test_every_fits_file_has_the_outcome_that_its_fault_deserves(shared, settings):
     folder = shared / "data" / "fits"
     batch = run(make.batch(folder / "manifest.csv", keeps_good_rows=True))
 
@@ -310,6 +310,11 @@ def test_every_fits_file_has_the_outcome_that_its_fault_deserves(shared):
     }  # fmt: skip
     assert batch.n_added == batch.n_done - len(refused)
     placed = Subject.objects.get(original_name="decals_grz_424.fits")
+    assert [name for name, _ in placed.band_urls] == ["g", "r", "z"]
+    addresses = {url.removeprefix(settings.MEDIA_URL) for _, url in placed.band_urls}
+    assert len(addresses) == 3
+    assert all(Path(settings.MEDIA_ROOT, address).is_file() for address in addresses)
+    assert Subject.objects.get(original_name="m51_no_wcs.fits").bands is None
     assert placed.healpix is not None
     assert Subject.objects.get(original_name="cube_three_axes.fits").notes
     assert Subject.objects.get(original_name="m51_no_wcs.fits").ra_deg is None

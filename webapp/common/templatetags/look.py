@@ -49,3 +49,21 @@ def _icon(name: str) -> SafeString:
         static("img/answers.svg"),
         name,
     )
+
+
+@register.simple_tag
+def tool(name: str, words: str) -> SafeString:
+    """Return a button of the picture's tools: an icon of img/tools.svg, a key's name, and words."""
+    return _tool(name, str(words))
+
+
+@lru_cache(maxsize=256)
+def _tool(name: str, words: str) -> SafeString:
+    return format_html(
+        '<button class="tool" type="button" data-key="{0}" aria-label="{1}" title="{1}">'
+        '<svg class="mark" viewBox="0 0 24 24" aria-hidden="true"><use href="{2}#{0}"></use></svg>'
+        "</button>",
+        name,
+        words,
+        static("img/tools.svg"),
+    )

@@ -8,9 +8,9 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('classifications', '0009_imported'),
+        ("classifications", "0010_recounts"),
         ('subjects', '0003_admission_goes_on'),
-        ('workflows', '0006_answering'),
+        ('workflows', '0007_answering'),
     ]
 
     operations = [

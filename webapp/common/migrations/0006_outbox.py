@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('common', '0004_process'),
+        ("common", "0005_a_process_for_backups"),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('workflows', '0005_who_sees_votes'),
+        ("workflows", "0006_catalog_may_be_debiased"),
     ]
 
     operations = [

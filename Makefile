@@ -89,6 +89,10 @@ fix: .venv/.dev ## repair what the linters can repair
 bench: .venv/.dev ## classifications a second over HTTP, or B=belief, B=skill, B=tallies (the last two after make peers)
 	@$(BIN)/python -m tests.bench $(B)
 
+.PHONY: bench-browser
+bench-browser: .venv/.dev browser ## how fast the classify page is on a slow phone, in Chromium's own emulation
+	@$(BIN)/python -m tests.bench.browser
+
 .PHONY: bench-networks
 bench-networks: .venv-training/.dev ## pictures a second that networks predict and learn from, PICTURES=folder of JPEGs
 	@$(TRAINING)/python -m tests.bench.networks "$(PICTURES)"

@@ -20,6 +20,7 @@ from webapp.subjects.models import Subject
 from webapp.workflows.words import spoken
 
 State = Standing.State
+PASSED_ICON = "nothing-unusual"
 ITEM = re.compile(r"p?\d{1,4}", re.ASCII)
 
 
@@ -127,7 +128,25 @@ class Task:
     @cached_property
     def submit(self) -> str:
         """The address that stores the answers."""
-        return reverse("classifications:submit", args=[self.handout.workflow.slug])
+        return self._of_campaign("submit")
+
+    @cached_property
+    def queue(self) -> str:
+        """The address that stores them for the browser's own queue."""
+        return self._of_campaign("queue")
+
+    @cached_property
+    def ahead(self) -> str:
+        """The address that hands out a galaxy to be shown after this one."""
+        return self._of_campaign("ahead")
+
+    @cached_property
+    def questions(self) -> str:
+        """The address of all questions of the tree that the galaxy was shown with."""
+        return reverse("classifications:questions", args=[self.handout.tree_id])
+
+    def _of_campaign(self, view: str) -> str:
+        return reverse(f"classifications:{view}", args=[self.handout.workflow.slug])
 
     @cached_property
     def answers(self) -> str:
@@ -161,9 +180,7 @@ class Task:
     @property
     def saved_words(self) -> str:
         """What became of the answer before this galaxy, with thanks if there is a reason."""
-        fact = self.session.fact if self.session else ""
-        words = str(SAVED.get(self.saved, "")) if self.saved else ""
-        return f"{words} {fact}".strip()
+        return words_of_saved(self.saved, self.session)
 
     @cached_property
     def choices(self) -> list[Choice]:
@@ -183,7 +200,7 @@ class Task:
             TrailStep(
                 spoken(step.question),
                 words_of(step),
-                step.answers[0].icon if step.answers else "nothing-unusual",
+                step.answers[0].icon if step.answers else PASSED_ICON,
                 write_walk(self.walk.steps[:number]),
             )
             for number, step in enumerate(self.walk.steps)
@@ -198,6 +215,13 @@ class Task:
     def signed(self) -> str:
         """What the page says of itself, signed."""
         return Shown.of(self.handout).sign()
+
+
+def words_of_saved(state: State | None, session: Session | None) -> str:
+    """Return what became of an answer, with thanks if there is a reason."""
+    fact = session.fact if session else ""
+    words = str(SAVED.get(state, "")) if state else ""
+    return f"{words} {fact}".strip()
 
 
 def words_of(step: Step) -> str:

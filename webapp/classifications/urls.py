@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from webapp.classifications import mine, views
+from webapp.classifications import mine, queueing, views
 
 app_name = "classifications"
 urlpatterns = [
@@ -18,4 +18,8 @@ urlpatterns = [
     path("c/<slug:slug>/classify/<uuid:handout>/", views.galaxy, name="galaxy"),
     path("c/<slug:slug>/classify/<uuid:handout>/question/", views.question, name="question"),
     path("c/<slug:slug>/submit/", views.submit, name="submit"),
+    path("c/<slug:slug>/queue/", queueing.store, name="queue"),
+    path("c/<slug:slug>/ahead/", queueing.ahead, name="ahead"),
+    path("questions/<int:tree>/", queueing.questions, name="questions"),
+    path("queue/token/", queueing.token, name="token"),
 ]

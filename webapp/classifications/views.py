@@ -2,10 +2,9 @@
 
 import uuid
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -15,7 +14,7 @@ from django.views.decorators.vary import vary_on_headers
 from inference.errors import PathRefused
 from inference.formats.tree import Walk
 from webapp.accounts.identity import Identity, identity_of
-from webapp.classifications import exclusion, feedback, queries, services
+from webapp.classifications import feedback, queries, queueing, services
 from webapp.classifications.forms import ClassificationForm
 from webapp.classifications.models import Handout
 from webapp.classifications.services import Recorded
@@ -55,16 +54,15 @@ def _campaign_page(request: HttpRequest, workflow: Workflow) -> HttpResponse:
 
 def _workflow(request: HttpRequest, slug: str) -> Workflow:
     """Return a campaign that this person may see; a draft is its owners' only."""
-    workflow = get_object_or_404(Workflow.objects.with_tree(), slug=slug)
-    if workflow.status == Status.DRAFT:
-        owned = Workflow.objects.owned_by(request.user).filter(pk=workflow.pk)
-        if not owned.exists():
-            raise Http404
+    workflow = queries.visible_campaign(request.user, slug)
+    if workflow is None:
+        raise Http404
     return workflow
 
 
 @require_safe
 @never_cache
+@vary_on_headers("Sec-Fetch-Dest")
 def classify(request: HttpRequest, slug: str) -> HttpResponse:
     """Hand out a galaxy and go to its page."""
     workflow = _workflow(request, slug)
@@ -74,14 +72,22 @@ def classify(request: HttpRequest, slug: str) -> HttpResponse:
             heading=_("This campaign is paused"),
             words=_("Its owners hand out no galaxies for the moment; every answer so far is kept."),
         )
-    handed = services.hand_out(identity=identity_of(request), workflow=workflow)
+    identity = identity_of(request)
+    handed = services.hand_out(identity=identity, workflow=workflow)
     if handed is None:
         return _notice(
             request,
             heading=_("No galaxies yet"),
             words=_("This campaign's galaxies appear here once its owners have added a set."),
         )
-    return redirect("classifications:galaxy", slug, handed[0].uuid)
+    if request.headers.get("Sec-Fetch-Dest") != "document":
+        return redirect("classifications:galaxy", slug, handed[0].uuid)
+    # A browser: a redirect would cost a phone another 400 ms. queue.js puts the galaxy's own
+    # address in place of this one, and so does the page itself where no script runs.
+    task = Task(
+        handed[0], workflow.tree.tree.walk([]), handed[1], session=session_of(identity, handed[0])
+    )
+    return render(request, CLASSIFY, {"task": task, "is_entrance": True})
 
 
 @require_safe
@@ -161,14 +167,7 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
         return _refused(request, identity, None, form.sentence(), slug)
     shown: Shown = form.cleaned_data["shown"]
     try:
-        recorded = services.record_classification(
-            identity=identity,
-            uuid=form.cleaned_data["uuid"],
-            shown=shown,
-            path=form.cleaned_data["path"],
-            client_started_at=form.cleaned_data["started_at"],
-            client_finished_at=form.cleaned_data["finished_at"],
-        )
+        recorded = queueing.record(identity, form)
     except services.TooFast as error:
         return _slowed(request, identity, shown, error)
     except DomainError as error:
@@ -189,7 +188,7 @@ def _next(
     if handed is None or workflow.status == Status.PAUSED:
         start = reverse("classifications:classify", args=[workflow.slug])
         return _go_to(start) if request.htmx else redirect(start)  # type: ignore[attr-defined]
-    known = _feedback(recorded)
+    known = feedback.feedback_after(recorded)
     task = Task(
         handed[0], workflow.tree.tree.walk([]), handed[1], saved=recorded.state,
         after=known.classification if known else None, feedback=known,
@@ -201,12 +200,6 @@ def _next(
     response = render(request, f"{CLASSIFY}#task", {"task": task})
     response.headers["HX-Push-Url"] = task.page
     return response
-
-
-def _feedback(recorded: Recorded) -> feedback.Feedback | None:
-    if not recorded.is_gold:
-        return None
-    return feedback.feedback_on(classification=recorded.uuid, own=recorded.own)
 
 
 def _refused(
@@ -232,11 +225,7 @@ def _slowed(
     request: HttpRequest, identity: Identity, shown: Shown, error: services.TooFast
 ) -> HttpResponse:
     """Say how long to wait, and let the owners know."""
-    exclusion.raise_suspicion(
-        workflow_id=shown.workflow_id,
-        volunteer_id=error.own[0].pk,
-        words=f"Sent more than {settings.ANSWERS_PER_MINUTE} answers in a minute.",
-    )
+    queueing.report_haste(shown, error)
     slug = Workflow.objects.present(shown.workflow_id).slug
     response = _refused(request, identity, shown, str(error), slug)
     response.status_code = 429

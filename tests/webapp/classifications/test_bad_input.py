@@ -463,6 +463,7 @@ KINDS = {
     "home": "page", "my_galaxies": "page", "campaign": "page", "classify": "way",
     "galaxy": "page", "question": "part", "submit": "post", "my_galaxy": "page",
     "my_statistics": "page", "my_data": "file", "certificate": "way", "favorite": "post",
+    "queue": "post", "ahead": "script", "questions": "script", "token": "script",
 }  # fmt: skip
 
 

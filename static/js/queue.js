@@ -55,11 +55,16 @@
     history.pushState({ htmx: true }, "", task.querySelector("form.done").dataset.place);
     old.replaceWith(task);
     shownAt = new Date();
-    task.querySelector("[autofocus]")?.focus({ preventScroll: true });
-    scrollTo(0, 0);
     htmx.trigger(task, "htmx:load", { elt: task });
-    outbox.show();
+    task.querySelector("[autofocus]")?.focus({ preventScroll: true }); // from here on there is a layout
+    if (scrollY) scrollTo(0, 0);
   }
+
+  // Resolves when what is in the page now is on the screen, or would be if the tab were in front.
+  const painted = () => new Promise((resolve) => {
+    requestAnimationFrame(() => setTimeout(resolve));
+    setTimeout(resolve, 200);
+  });
 
   function itemOf(form) {
     const fields = [...new FormData(form)].filter(([name]) => name !== "csrfmiddlewaretoken");
@@ -75,23 +80,43 @@
     setTimeout(() => form.requestSubmit()); // a form is not submitted while it is being submitted
   }
 
+  // Writes and shows at once: neither waits for the other.
   async function finish(form) {
-    const item = itemOf(form);
-    try {
-      await outbox.put(item);
-    } catch {
-      outbox.warn();
-      return postDirectly(form);
-    }
-    given.add(item.uuid);
-    if (!ahead.length) await fill();
-    const next = ahead.shift();
-    count();
+    const item = itemOf(form), old = document.getElementById("task"), next = ahead.shift();
+    const place = location.href;
+    const isKept = outbox.put(item).then(() => true, () => false);
     if (next) show(next);
-    const sending = outbox.drain({ upTo: next ? undefined : item.uuid });
-    fill();
-    if (next) return;
-    await sending;
+    if (!(await isKept)) return takeBack(form, old, next, place);
+    given.add(item.uuid);
+    if (next) await painted();
+    count();
+    outbox.show();
+    if (next) return void outbox.drain().then(fill);
+    await goOn(form, item);
+  }
+
+  // Nothing could be kept: the galaxy comes back, and Done waits for the site.
+  function takeBack(form, old, next, place) {
+    if (next) {
+      next.replaceWith(old);
+      history.replaceState({ htmx: true }, "", place);
+      ahead.unshift(next);
+    }
+    outbox.warn();
+    postDirectly(form);
+  }
+
+  // There is no galaxy to go on to: it comes as the answer to this one, after all before it.
+  async function goOn(form, item) {
+    document.getElementById("task").setAttribute("aria-busy", "true");
+    await Promise.all([fill(), outbox.drain({ upTo: item.uuid })]);
+    const next = ahead.shift();
+    if (next) {
+      show(next);
+      outbox.drain().then(fill);
+      return;
+    }
+    document.getElementById("task").removeAttribute("aria-busy");
     const waiting = (await outbox.all()).filter((one) => one.state === "waiting" && one.uuid !== item.uuid);
     if (!waiting.length) postDirectly(form);
   }

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from uuid import uuid4
 
+import psycopg
 import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import NO_STORAGE, Windows
 from tests.browser.proxy import Fault, Proxy, Seen
 from tests.browser.site import Site
-from tests.browser.test_failures import SENTENCES, tell, wait_until
+from tests.browser.test_failures import LOCK, SENTENCES, WAITS, tell, wait_until
 from tests.browser.volunteer import Volunteer
 
 pytestmark = pytest.mark.browser
@@ -506,3 +507,23 @@ def test_a_deploy_in_between_loses_no_answer(windows, site, proxy):
     given += answer_and_note(ada, 2)
     wait_for_all(ada)
     assert stored(site, given) == given
+
+
+def test_a_web_process_that_is_killed_in_the_middle_loses_no_answer(windows, site):
+    ada = windows.volunteer()
+    ada.start()
+    ready(ada)
+    ada.answer_all()
+    first, before = ada.handout, site.workers()
+    with psycopg.connect(site.database.url) as other:
+        other.execute(LOCK.encode(), [first])
+        ada.go_on()  # the next galaxy is there while the answer waits for its galaxy's tally
+        wait_until(lambda: site.rows(WAITS) == [(1,)], ada.page)
+        site.kill_workers()
+        wait_until(lambda: not set(before) & set(site.workers()), ada.page)
+        assert stored(site, [first]) == []
+    site.wait_until_up()
+    wait_for_all(ada)
+
+    assert stored(site, [first]) == [first]
+    assert "0 differences" in site.manage("recount")

@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_POST, require_safe
 
 from inference.formats.question import Question
@@ -26,6 +27,7 @@ QUESTIONS_KEPT_S = 3600  # by a browser; a tree never changes, but the words aro
 
 
 @require_safe
+@gzip_page
 @never_cache
 def ahead(request: HttpRequest, slug: str) -> HttpResponse:
     """Hand out a galaxy to be shown after the present one; say nothing if there is no new one."""
@@ -64,6 +66,7 @@ def report_haste(shown: Shown, error: services.TooFast) -> None:
 
 
 @require_POST
+@gzip_page
 def store(request: HttpRequest, slug: str) -> HttpResponse:  # noqa: ARG001
     """Store one classification that was queued, and answer what became of it.
 
@@ -106,6 +109,7 @@ def _receipt(request: HttpRequest, identity: Identity, recorded: Recorded) -> Ht
 
 
 @require_safe
+@gzip_page
 def questions(request: HttpRequest, tree: int) -> HttpResponse:
     """Show every question of a tree, for walks while the site cannot be reached.
 

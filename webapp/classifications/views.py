@@ -8,6 +8,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
@@ -61,6 +62,7 @@ def _workflow(request: HttpRequest, slug: str) -> Workflow:
 
 
 @require_safe
+@gzip_page
 @never_cache
 @vary_on_headers("Sec-Fetch-Dest")
 def classify(request: HttpRequest, slug: str) -> HttpResponse:
@@ -87,10 +89,19 @@ def classify(request: HttpRequest, slug: str) -> HttpResponse:
     task = Task(
         handed[0], workflow.tree.tree.walk([]), handed[1], session=session_of(identity, handed[0])
     )
-    return render(request, CLASSIFY, {"task": task, "is_entrance": True})
+    return _page(request, task, is_entrance=True)
+
+
+def _page(request: HttpRequest, task: Task, *, is_entrance: bool = False) -> HttpResponse:
+    """Show the page; its picture, which everything waits for, is asked for before it is read."""
+    response = render(request, CLASSIFY, {"task": task, "is_entrance": is_entrance})
+    picture = task.handout.subject.display_url
+    response.headers["Link"] = f"<{picture}>; rel=preload; as=image; fetchpriority=high"
+    return response
 
 
 @require_safe
+@gzip_page
 @never_cache
 def galaxy(request: HttpRequest, slug: str, handout: uuid.UUID) -> HttpResponse:
     """Show a galaxy and the question that waits; the address carries the answers so far."""
@@ -114,7 +125,7 @@ def galaxy(request: HttpRequest, slug: str, handout: uuid.UUID) -> HttpResponse:
     )  # fmt: skip
     if "next" in request.GET:
         return redirect(task.page)
-    return render(request, CLASSIFY, {"task": task})
+    return _page(request, task)
 
 
 def _after(request: HttpRequest) -> uuid.UUID | None:
@@ -131,6 +142,7 @@ def _walk(request: HttpRequest, handout: Handout) -> Walk:
 
 
 @require_safe
+@gzip_page
 @never_cache
 @vary_on_headers("HX-Request")
 def question(request: HttpRequest, slug: str, handout: uuid.UUID) -> HttpResponse:
@@ -159,6 +171,7 @@ def _go_to(address: str) -> HttpResponse:
 
 
 @require_POST
+@gzip_page
 def submit(request: HttpRequest, slug: str) -> HttpResponse:
     """Store one classification, then show the next galaxy."""
     form = ClassificationForm(request.POST)

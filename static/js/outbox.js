@@ -212,12 +212,12 @@ window.outbox = (() => {
     if (waiting.length) timer = setTimeout(drain, Math.max(pace().at - Date.now(), QUIET_MS));
   }
 
-  // What is saved at once is not worth a word.
+  // What is saved at once is not worth a word; what is only slow moves nothing on the page.
   function showCount(waiting) {
     const isLate = problem || waiting.some((item) => Date.now() - item.queuedAt >= QUIET_MS);
     const words = isLate && waiting.length ? countWords(waiting.length) : "";
     setText(document.getElementById("waiting-count"), words);
-    say(words ? `${problem} ${words}. ${region.dataset.later}`.trim() : warning);
+    say(words && problem ? `${problem} ${words}. ${region.dataset.later}` : warning);
   }
 
   // Says that nothing can be kept here, until something could.

@@ -283,7 +283,8 @@ def test_whatever_the_site_says_is_said_and_the_answer_kept(windows, site, statu
     given = answer_and_note(ada, 1)
 
     words = SENTENCES.get(status, "")
-    expect(ada.page.locator("#outbox")).to_contain_text(words or re.compile(r"no longer|wrong"))
+    told = words or re.compile(r"no longer|wrong")
+    expect(ada.page.locator("#outbox")).to_contain_text(told, timeout=10_000)
     assert ada.n_kept() == 1
     ada.page.unroute("**/queue/")
     if again := ada.page.locator("#outbox").get_by_role("button", name="Try again").all():

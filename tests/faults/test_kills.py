@@ -1,11 +1,13 @@
-"""RS-1: every process of the site is killed at random while people classify.
+"""RS-1, RS-11: every process of the site, and its broker, is killed at random under load.
 
-The short form runs with all tests; FAULTS=long is the one with 200 clients and 100 kills.
+The short form runs with all tests; FAULTS=long is the one with 200 clients and 104 kills, once with
+the embedded broker and once with a Redis, and with the site's own lease and beat.
 """
 
 import os
 import random
 import signal
+import statistics
 import subprocess
 import time
 from dataclasses import dataclass
@@ -13,13 +15,17 @@ from functools import partial
 
 import pytest
 
-from tests.faults import crowd, place
+from tests.faults import brokers, crowd, place
 from tests.faults.crowd import Ledger
+from tests.faults.jobs import PICTURES, Jobs
 from tests.faults.place import Place
+from tests.load.figures import markdown
 
 pytestmark = [pytest.mark.processes, pytest.mark.slow]
 SEED = 1936
-KINDS = ["web", "web child", "database", "database child", "worker", "worker child", "beat"]
+HOLDERS = ["worker", "worker child"]  # of jobs
+KINDS = ["web", "web child", "database", "database child", *HOLDERS, "beat", "broker"]
+TAKEN_OVER_WITHIN_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -28,25 +34,40 @@ class Size:
     n_votes: int
     n_kills: int
     n_galaxies: int
+    n_jobs: int
     give_up_s: float
+    settings: dict[str, str]
+    brokers: list[str]
 
     @property
     def n_all(self) -> int:
         return self.n_clients * self.n_votes
 
 
-SHORT = Size(n_clients=12, n_votes=15, n_kills=7, n_galaxies=30, give_up_s=240)
-LONG = Size(n_clients=200, n_votes=50, n_kills=100, n_galaxies=1500, give_up_s=3000)
+SHORT = Size(
+    n_clients=12, n_votes=15, n_kills=8, n_galaxies=30, n_jobs=2, give_up_s=240,
+    settings={"BEAT_EVERY_S": "2", "LEASE_S": "4"}, brokers=["files"],
+)  # fmt: skip
+LONG = Size(
+    n_clients=200, n_votes=50, n_kills=104, n_galaxies=1500, n_jobs=16, give_up_s=3000,
+    settings={}, brokers=brokers.NAMES,
+)  # fmt: skip
 SIZE = LONG if os.environ.get("FAULTS") == "long" else SHORT
 
 
+@pytest.fixture(params=SIZE.brokers)
+def broker(request, tmp_path):
+    with brokers.running(request.param, tmp_path) as made:
+        yield made
+
+
 @pytest.fixture
-def site(tmp_path) -> Place:
+def site(tmp_path, broker) -> Place:
     campaign = {"slug": "kills", "galaxies": SIZE.n_galaxies, "votes": 10}
-    return place.prepare(tmp_path, [campaign], BEAT_EVERY_S="2")
+    return place.prepare(tmp_path, [campaign], **SIZE.settings, **broker.environment)
 
 
-def kill_at_random(supervisor: subprocess.Popen[bytes], ledger: Ledger, threads) -> list[str]:
+def kill_at_random(supervisor, ledger: Ledger, threads, broker, jobs: Jobs) -> list[str]:
     """Kill something each time the crowd has come a step further, until all kills are done.
 
     Steps are answers, not seconds: on a slow machine as many kills meet as many answers.
@@ -58,7 +79,12 @@ def kill_at_random(supervisor: subprocess.Popen[bytes], ledger: Ledger, threads)
         goal = chance.uniform(step - 1, step) * SIZE.n_all * 0.9 / SIZE.n_kills
         while len(ledger.acknowledged) < goal and any(thread.is_alive() for thread in threads):
             time.sleep(0.005)
-        place.wait_until(partial(_kill, supervisor, kind, chance), supervisor, kind)
+        if kind == "broker":
+            broker.kill()
+        else:
+            place.wait_until(partial(_kill, supervisor, kind, chance), supervisor, kind)
+        if kind in HOLDERS:
+            jobs.killed_at.append(time.monotonic())
         killed.append(kind)
     return killed
 
@@ -74,19 +100,25 @@ def _kill(supervisor: subprocess.Popen[bytes], kind: str, chance: random.Random)
     return bool(pids)
 
 
-def test_every_acknowledged_answer_is_there_once_whatever_is_killed(site):
+def test_every_acknowledged_answer_is_there_once_whatever_is_killed(site, broker, tmp_path):
     ledger, started_s = Ledger(), time.monotonic()
+    jobs = Jobs(site, tmp_path, n_jobs=SIZE.n_jobs)
     with place.whole_site(site) as supervisor:
         threads = crowd.start(
             site.port, "kills", ledger, n_clients=SIZE.n_clients, n_votes=SIZE.n_votes,
             give_up_s=SIZE.give_up_s,
         )  # fmt: skip
-        killed = kill_at_random(supervisor, ledger, threads)
+        jobs.start()
+        killed = kill_at_random(supervisor, ledger, threads, broker, jobs)
         for thread in threads:
             thread.join()
+        place.wait_until(jobs.is_done, supervisor, "every ingest", within_s=SIZE.give_up_s)
+        jobs.end()
         stored = dict(site.sql("SELECT uuid::text, id FROM classifications_classification"))
-        report(ledger, killed, stored, time.monotonic() - started_s)
+        report(ledger, killed, stored, jobs, time.monotonic() - started_s)
         assert_nothing_is_lost_or_doubled(site, ledger, stored)
+        jobs.assert_done_once()
+        assert max(jobs.takeovers_s, default=0) < TAKEN_OVER_WITHIN_S
 
     assert len(killed) == SIZE.n_kills
     site.assert_recount_agrees()
@@ -98,11 +130,7 @@ def assert_nothing_is_lost_or_doubled(site: Place, ledger: Ledger, stored: dict[
     # What was acknowledged is there under the very number that was told.
     assert {name: stored.get(name) for name in ledger.acknowledged} == ledger.acknowledged
     assert stored.keys() <= ledger.sent
-    doubled = site.sql(
-        "SELECT volunteer_id, subject_id FROM classifications_classification"
-        " GROUP BY 1, 2 HAVING count(*) > 1"
-    )
-    assert doubled == []
+    assert doubled(site) == []
     ((n_standing, n_tallied),) = site.sql(
         "SELECT (SELECT count(*) FROM classifications_standing WHERE state = 'counted'),"
         " (SELECT sum(n_classifications) FROM consensus_consensus)"
@@ -113,13 +141,32 @@ def assert_nothing_is_lost_or_doubled(site: Place, ledger: Ledger, stored: dict[
     assert most <= 10
 
 
-def report(ledger: Ledger, killed: list[str], stored: dict[str, int], took_s: float) -> None:
+def doubled(site: Place) -> list[tuple[int, int]]:
+    """Who has answered which galaxy more than once."""
+    return site.sql(
+        "SELECT volunteer_id, subject_id FROM classifications_classification"
+        " GROUP BY 1, 2 HAVING count(*) > 1"
+    )
+
+
+def report(
+    ledger: Ledger, killed: list[str], stored: dict[str, int], jobs: Jobs, took_s: float
+) -> None:
     """What pytest shows with -s, for docs/benchmarks.md."""
     lost = ledger.acknowledged.keys() - stored.keys()
-    counts = ", ".join(f"{killed.count(kind)} {kind}" for kind in sorted(set(killed)))
-    print(
-        f"\n{SIZE.n_clients} clients, {len(ledger.acknowledged)} answers acknowledged, "
-        f"{len(stored)} stored, {len(killed)} kills ({counts}); lost {len(lost)}; "
-        f"{ledger.n_broken} requests broken off; answers by status {dict(ledger.statuses)}; "
-        f"{took_s:.0f} s"
-    )
+    took = jobs.takeovers_s or [0.0]
+    rows = [
+        *([f"kills: {kind}", str(killed.count(kind))] for kind in KINDS),
+        ["answers acknowledged", f"{len(ledger.acknowledged):,}"],
+        ["stored", f"{len(stored):,}"],
+        ["lost", str(len(lost))],
+        ["stored twice", str(len(doubled(jobs.site)))],
+        ["requests broken off", str(ledger.n_broken)],
+        *([f"answers {status}", f"{n:,}"] for status, n in sorted(ledger.statuses.items())),
+        [f"ingests of {PICTURES} pictures, each done once", str(jobs.n_jobs)],
+        ["of these taken over", str(len(jobs.takeovers_s))],
+        ["seconds from the last kill of a worker, median", f"{statistics.median(took):.0f}"],
+        ["longest", f"{max(took):.0f}"],
+        ["seconds in all", f"{took_s:.0f}"],
+    ]
+    print("\n" + markdown([f"{SIZE.n_clients} clients, {len(killed)} kills", ""], rows))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 LEAST_DAYS = 2  # with fewer nothing is known of how days differ
 MASS = 0.9
@@ -35,7 +35,7 @@ def forecast(daily: Sequence[int], n_left: int) -> Forecast | None:
         return None
     rate = float(np.mean(daily))
     error = max(float(np.std(daily, ddof=1)), math.sqrt(rate)) / math.sqrt(n_days)
-    reach = float(stats.t.ppf((1 + MASS) / 2, n_days - 1)) * error
+    reach = float(special.stdtrit(n_days - 1, (1 + MASS) / 2)) * error
     slow = rate - reach
     return Forecast(
         rate, n_left / rate, n_left / (rate + reach), n_left / slow if slow > 0 else math.inf

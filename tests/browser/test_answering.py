@@ -187,7 +187,7 @@ def test_a_key_passes_a_galaxy_over(ada, site, key, is_report):
     ada.answer(1)
     first, picture = ada.handout, ada.picture
     ada.page.keyboard.press(key)
-    expect(ada.page.locator("input[name=uuid]")).not_to_have_value(first)
+    expect(ada.page.locator("form.done input[name=uuid]")).not_to_have_value(first)
     expect(ada.trail).to_have_count(0)
     expect(ada.heading).to_be_focused()
     assert ada.picture != picture

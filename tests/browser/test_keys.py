@@ -36,7 +36,7 @@ def classify_by_key(person: Volunteer) -> str:
         answer_by_key(person)
     stored = person.handout
     press(person, "Enter")
-    expect(person.page.locator("input[name=uuid]")).not_to_have_value(stored)
+    expect(person.page.locator("form.done input[name=uuid]")).not_to_have_value(stored)
     return stored
 
 
@@ -194,7 +194,7 @@ def test_enter_that_is_held_stores_once(windows, site, on_button):
     if on_button:
         ada.done.focus()
     hold(ada, "Enter")
-    expect(ada.page.locator("input[name=uuid]")).not_to_have_value(first)
+    expect(ada.page.locator("form.done input[name=uuid]")).not_to_have_value(first)
     assert len(posts) == 1
     expect(ada.trail).to_have_count(0)
     assert len(site.rows(STORED, [[first]])) == 1

@@ -51,7 +51,7 @@ FAIL = """
 @pytest.fixture(scope="module", autouse=True)
 def faults(site) -> None:
     """A site that somebody has to look after."""
-    if not site.rows("SELECT FROM classifications_reweighing"):
+    if not site.rows("SELECT FROM common_process WHERE name = 'celery@south'"):
         site.manage("shell", "-c", SETUP)
 
 

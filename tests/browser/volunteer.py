@@ -57,7 +57,7 @@ class Volunteer:
     @property
     def handout(self) -> str:
         """The id under which the answers will be stored."""
-        return self.page.locator("input[name=uuid]").input_value()
+        return self.page.locator("form.done input[name=uuid]").input_value()
 
     @property
     def browser_id(self) -> uuid.UUID:
@@ -86,7 +86,7 @@ class Volunteer:
         """Store the answers and see the next galaxy."""
         before = self.handout
         self.done.click()
-        expect(self.page.locator("input[name=uuid]")).not_to_have_value(before)
+        expect(self.page.locator("form.done input[name=uuid]")).not_to_have_value(before)
 
     def classify(self, count: int) -> None:
         """Classify some galaxies."""

@@ -70,7 +70,11 @@ class Machine:
 
     def environment(self, name: str, service: dict[str, Any]) -> dict[str, str]:
         """Return all that the process of a service sees."""
-        given = {key: self.here(name, str(value)) for key, value in service["environment"].items()}
+        given = {
+            key: self.here(name, str(value))
+            for key, value in service["environment"].items()
+            if value is not None  # Compose leaves out what has no value
+        }
         return {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", **given}
 
     def run(self, name: str, service: dict[str, Any]) -> None:

@@ -32,6 +32,8 @@ def _places(settings, tmp_path):
     settings.MODELS_ROOT = tmp_path / "site" / "models"
     settings.RELEASES_ROOT = tmp_path / "site" / "releases"
     settings.RUNS_DIR = tmp_path / "site" / "runs"
+    originals = settings.STORAGES["originals"] | {"OPTIONS": {"location": tmp_path / "originals"}}
+    settings.STORAGES = settings.STORAGES | {"originals": originals}
 
 
 @pytest.fixture
@@ -52,7 +54,9 @@ def voted():
 
 def scratch_databases():
     with connection.cursor() as cursor:
-        cursor.execute("SELECT datname FROM pg_database WHERE datname LIKE %s", ["%\\_drill"])
+        cursor.execute(
+            "SELECT datname FROM pg_database WHERE datname = current_database() || '_drill'"
+        )
         return cursor.fetchall()
 
 

@@ -163,7 +163,8 @@ def test_what_is_not_whole_is_refused(plain, what):
 
 
 @pytest.mark.django_db
-def test_without_damage_the_same_call_comes_as_far_as_the_database(plain):
+def test_without_damage_the_same_call_comes_as_far_as_the_database(plain, settings, tmp_path):
+    settings.VAR_DIR = tmp_path  # where no other restore has begun
     with pytest.raises(NotPossible, match="is not empty"):
         restoring.restore(plain)
 

@@ -153,7 +153,10 @@ def test_one_can_answer_with_the_keyboard_alone(windows):
     first, press = ada.handout, ada.page.keyboard.press
     while ada.done.is_disabled():
         before = ada.trail.count()
-        press("Tab")
+        for _ in range(12):  # past the tools of the picture
+            press("Tab")
+            if ada.answers.first.evaluate("answer => answer === document.activeElement"):
+                break
         press("Enter")
         expect(ada.trail).to_have_count(before + 1)
         expect(ada.question).to_be_focused()

@@ -127,7 +127,9 @@ def test_answers_off_the_tree_are_refused_with_a_sentence(windows, site):
 
     ada.done.click()
 
-    expect(ada.page.get_by_role("alert").filter(has_text=re.compile(r"\w"))).to_be_visible()
+    expect(
+        ada.page.get_by_role("alert").filter(has_text=re.compile(r"\w"), visible=True)
+    ).to_be_visible()
     assert ada.handout == before  # the same galaxy can be answered
     assert site.rows(STORED, [before]) == [(0, 0)]
 

@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
@@ -81,6 +82,7 @@ def classify(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_safe
+@gzip_page
 @never_cache
 def galaxy(request: HttpRequest, slug: str, handout: uuid.UUID) -> HttpResponse:
     """Show a galaxy and the question that waits; the address carries the answers so far."""
@@ -135,6 +137,7 @@ def _dropped(request: HttpRequest, handout: Handout) -> tuple[Walk, ...]:
 
 
 @require_safe
+@gzip_page
 @never_cache
 @vary_on_headers("HX-Request")
 def question(request: HttpRequest, slug: str, handout: uuid.UUID) -> HttpResponse:
@@ -159,6 +162,7 @@ def question(request: HttpRequest, slug: str, handout: uuid.UUID) -> HttpRespons
 
 @require_POST
 @patient
+@gzip_page
 def submit(request: HttpRequest, slug: str) -> HttpResponse:
     """Store one classification, then show the next galaxy."""
     form = ClassificationForm(request.POST)

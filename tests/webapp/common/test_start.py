@@ -52,7 +52,8 @@ class TestObstacles:
     def test_a_migration_to_run(self):
         with connection.cursor() as cursor:
             cursor.execute(
-                "DELETE FROM django_migrations WHERE id IN (SELECT max(id) FROM django_migrations WHERE app = 'explore')"
+                "DELETE FROM django_migrations WHERE id IN "
+                "(SELECT max(id) FROM django_migrations WHERE app = 'explore')"
             )
         (words,) = start.obstacles()
         assert words == "1 migrations have not been run. Run them first: manage.py migrate"

@@ -93,6 +93,10 @@ bench: .venv/.dev ## classifications a second over HTTP, or B=belief, B=skill, B
 scale: .venv/.dev ## how queries and tables grow up to LARGE=1000000 classifications, on a database of its own
 	@$(BIN)/python -m tests.bench scale --large $(or $(LARGE),1000000)
 
+.PHONY: bench-browser
+bench-browser: .venv/.dev browser ## how fast the classify page is on a slow phone, in Chromium's own emulation
+	@$(BIN)/python -m tests.bench.browser
+
 .PHONY: bench-networks
 bench-networks: .venv-training/.dev ## pictures a second that networks predict and learn from, PICTURES=folder of JPEGs
 	@$(TRAINING)/python -m tests.bench.networks "$(PICTURES)"

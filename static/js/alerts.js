@@ -18,11 +18,15 @@
   }
 
   // A short plain-text answer is a sentence that the site wrote for the person.
+  function sentence(status, headers, text) {
+    const isText = (headers.get("Content-Type") || "").startsWith("text/plain");
+    const own = isText && text.length < 400 ? text.trim() : "";
+    const words = own || region.getAttribute(`data-${status}`) || region.dataset.failed;
+    return words.replace("{wait}", waitWords(headers.get("Retry-After") || ""));
+  }
+
   function sentenceOf(xhr) {
-    const isText = (xhr.getResponseHeader("Content-Type") || "").startsWith("text/plain");
-    const own = isText && xhr.responseText.length < 400 ? xhr.responseText.trim() : "";
-    const sentence = own || region.getAttribute(`data-${xhr.status}`) || region.dataset.failed;
-    return sentence.replace("{wait}", waitWords(xhr.getResponseHeader("Retry-After") || ""));
+    return sentence(xhr.status, { get: (name) => xhr.getResponseHeader(name) }, xhr.responseText);
   }
 
   function setBusy({ type, detail }) {
@@ -44,4 +48,6 @@
     document.addEventListener(name, () => say(region.dataset.unreachable));
   }
   document.addEventListener("htmx:swapError", () => say(region.dataset.failed));
+
+  window.alerts = { say, sentence };
 })();

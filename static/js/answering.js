@@ -22,7 +22,7 @@
   // Whoever brought the next galaxy, htmx or the queue of answers: the last one may be changed now.
   function offerChange(task) {
     const last = task.querySelector("#last");
-    if (last && answered && answered === shown && !task.querySelector("#feedback")) {
+    if (last && answered && answered === shown && !task.querySelector("#feedback:not(:empty)")) {
       for (const input of last.querySelectorAll("[name=classification]")) input.value = answered;
       last.hidden = false;
     }

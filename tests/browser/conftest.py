@@ -17,7 +17,13 @@ PATIENCE_MS = 10_000
 # No name is looked up: what asks another host gets nothing. Interception would cost the cache.
 NOWHERE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 
-UNREACHED = ("htmx:sendError", "htmx:afterRequest")
+# A browser that keeps nothing for a site, as some do in private windows.
+NO_STORAGE = """
+Object.defineProperty(window, "indexedDB", {
+  get() { throw new DOMException("it is blocked", "SecurityError"); },
+});
+"""
+UNREACHED = ("htmx:sendError", "htmx:timeout", "htmx:afterRequest")
 # What Chromium and htmx say of an answer of 400 and above; tests ask for those on purpose.
 REFUSALS = ("Failed to load resource", "Response Status Error Code", *UNREACHED)
 

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import PHONE
+from tests.browser.conftest import NO_STORAGE, PHONE
 from tests.browser.site import SLUG
 
 pytestmark = pytest.mark.browser
@@ -39,8 +39,9 @@ def tell(route, status):
 
 
 def seat(windows, **options):
-    """Somebody who has answered everything and has not pressed Done."""
+    """Somebody who has answered everything and not pressed Done; their browser keeps no queue."""
     person = windows.volunteer(**options)
+    person.page.add_init_script(NO_STORAGE)
     person.start()
     person.answer_all()
     return person

@@ -24,7 +24,7 @@ dora = User.objects.create_user("dora", "dora@example.org", "{PASSWORD}", role=R
 known = services.create_workflow(name="{SLUG}", tree=tree, owner=dora)
 links.link_set(workflow=known, subject_set=SubjectSet.objects.first(), by=dora)
 while admit_next_chunk(): pass
-for galaxy in gold.subjects_of(known).order_by("pk")[:12]:
+for galaxy in gold.subjects_of(known).order_by("pk")[:60]:
     gold.put_gold(workflow=known, subject=galaxy, by=dora, shares={{0: 1.0}}, words="{WORDS}")
 """
 RAISE = f"""

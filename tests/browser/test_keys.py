@@ -1,6 +1,7 @@
 """The classify page without a mouse: which key presses what, when none does, and other keys."""
 
 import os
+import re
 from typing import Self
 
 import pytest
@@ -25,6 +26,7 @@ def press(person: Volunteer, *keys: str) -> None:
 
 def answer_by_key(person: Volunteer) -> None:
     """Press the digit of an answer, and see it in the trail."""
+    expect(person.page.locator("#task[data-waiting]")).to_have_count(0)  # the picture is there
     before = person.trail.count()
     press(person, str(1 + person.choice.randrange(person.answers.count())))
     expect(person.trail).to_have_count(before + 1)
@@ -131,7 +133,8 @@ class quiet:  # noqa: N801 - reads as a word
         return self
 
     def _note(self, request) -> None:
-        if "/static/" not in request.url:
+        # What the queue brings for later has been asked for by no key.
+        if not re.search("/(static|media|ahead|questions)/", request.url):
             self.requests.append(request.url)
 
     def __exit__(self, *_failure: object) -> None:

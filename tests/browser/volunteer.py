@@ -10,6 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.site import SLUG
 
 PASSWORD = "a long password"
+KEPT = "window.outbox?.all ? outbox.all().then((all) => all.length, () => 0) : 0"
 
 
 class Volunteer:
@@ -68,6 +69,7 @@ class Volunteer:
     def start(self) -> None:
         """Open the classify page."""
         self.page.goto(f"/c/{SLUG}/classify/")
+        self.page.wait_for_url("**/classify/*-*/")  # the galaxy's own
         expect(self.done).to_be_visible()
 
     def answer(self, number: int | None = None) -> None:
@@ -83,10 +85,24 @@ class Volunteer:
             self.answer()
 
     def press_done(self) -> None:
-        """Store the answers and see the next galaxy."""
+        """Store the answers, see the next galaxy, and wait until the site has them."""
+        self.go_on()
+        self.wait_until_saved()
+
+    def go_on(self) -> None:
+        """Press Done and see the next galaxy; the answers may still be on their way."""
         before = self.handout
         self.done.click()
         expect(self.page.locator("form.done input[name=uuid]")).not_to_have_value(before)
+
+    def wait_until_saved(self) -> None:
+        """Return when the site has acknowledged every answer of this browser."""
+        while self.n_kept():
+            self.page.wait_for_timeout(20)
+
+    def n_kept(self) -> int:
+        """Return how many answers this browser keeps that the site has not acknowledged."""
+        return int(self.page.evaluate(KEPT))
 
     def classify(self, count: int) -> None:
         """Classify some galaxies."""

@@ -11,6 +11,7 @@ from inference.formats.tree import Tree
 from webapp.accounts.identity import Identity
 from webapp.classifications import expert, gold, queries
 from webapp.classifications.models import Classification, Gold, Skill
+from webapp.classifications.services import Recorded
 from webapp.subjects.models import Subject
 from webapp.workflows.models import TreeVersion, Workflow
 
@@ -54,6 +55,13 @@ def feedback_on(*, classification: uuid.UUID, own: Sequence[int]) -> Feedback | 
     tree = TreeVersion.objects.known(row.tree_id).tree
     found = differences(tree, row.path, gold.on_axis(known, tree).tolist())
     return Feedback(row.uuid, row.subject, found, known.words)
+
+
+def feedback_after(recorded: Recorded) -> Feedback | None:
+    """Return what to tell of a classification that was just stored."""
+    if not recorded.is_gold:
+        return None
+    return feedback_on(classification=recorded.uuid, own=recorded.own)
 
 
 def differences(tree: Tree, path: Sequence[int], fractions: expert.Fractions) -> list[Difference]:

@@ -177,12 +177,12 @@ class Sitting:
 
 
 def sitting(
-    own: list[int], *, user: User | None, subject_id: int, given: int | None = None
+    own: list[int], *, user: User | None, subject_id: int | None, given: int | None = None
 ) -> Sitting:
     """Return how a person's sitting stands, in one statement.
 
     Args:
-        subject_id: the galaxy that is shown.
+        subject_id: the galaxy that is shown, if one is.
         given: the classification that was just stored.
     """
     values: dict[str, Any] = {

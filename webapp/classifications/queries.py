@@ -9,12 +9,13 @@ from enum import StrEnum
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from webapp.accounts.identity import Identity
-from webapp.accounts.models import Volunteer
+from webapp.accounts.models import User, Volunteer
 from webapp.classifications.models import Classification, Handout, Standing
 from webapp.consensus.models import Progress, Queue, Stream
 from webapp.subjects.models import Subject
@@ -108,6 +109,7 @@ def next_subject(
     identity: Identity,
     own: Sequence[int] | None = None,
     answered: uuid.UUID | None = None,
+    is_ahead: bool = False,
 ) -> Pick | None:
     """Choose a galaxy that this person has not seen; one they have only if there is no other.
 
@@ -117,9 +119,11 @@ def next_subject(
     Args:
         own: ids of this person's rows, looked up if they are not at hand.
         answered: the handout that was just answered, which holds its galaxy no longer.
+        is_ahead: only a galaxy that this person neither has seen nor has waiting, to be shown
+            after the present one.
 
     Returns:
-        None if the campaign has no galaxies.
+        None if the campaign has no such galaxy.
     """
     own = own_ids(identity) if own is None else own
     values = {
@@ -131,10 +135,13 @@ def next_subject(
     }
     if workflow.status != Status.FINISHED:
         stream = _stream(workflow, own)
-        for query, changes in _looks(stream, values["from"]):
+        looks = _looks(stream, values["from"])
+        for query, changes in looks[:-1] if is_ahead else looks:
             if found := _first(query, values | changes):
                 shown_from = Stream(str(changes["stream"]))
                 return Pick(found[0], shown_from, found[1])
+    if is_ahead:
+        return None
     # Beyond the point there may be only galaxies whose set was withdrawn.
     found = _first(_ANY, values) or _first(_ANY, values | {"from": 0.0})
     if found is None:
@@ -208,6 +215,15 @@ def live_handout(*, identity: Identity, handout: uuid.UUID) -> Handout | None:
     )
 
 
+def handout_with(*, identity: Identity, tree_id: int) -> Handout | None:
+    """Return any galaxy that waits for this person's answers to the questions of a tree."""
+    return (
+        Handout.objects.filter(holder=identity.holder, tree=tree_id)
+        .select_related("subject", "workflow", "tree")
+        .first()
+    )
+
+
 def classifications_of(identity: Identity) -> QuerySet[Classification]:
     """Return everything that this person has classified, newest first."""
     return (
@@ -250,6 +266,14 @@ def repeat_of(*, handout: Handout, identity: Identity) -> Repeat | None:
     if other is None or other.repeat:
         return other.repeat if other and other.repeat else Repeat.SAW_ALL
     return Repeat.RETIRED if is_retired else Repeat.SEEN
+
+
+def visible_campaign(user: User | AnonymousUser, slug: str) -> Workflow | None:
+    """Return a campaign that this person may see; a draft is its owners' only."""
+    workflow = Workflow.objects.with_tree().filter(slug=slug).first()
+    if workflow is None or workflow.status != Status.DRAFT:
+        return workflow
+    return workflow if Workflow.objects.owned_by(user).filter(pk=workflow.pk).exists() else None
 
 
 def campaigns() -> list[Workflow]:

@@ -339,17 +339,21 @@ def hand_out(
     workflow: Workflow,
     own: Sequence[int] | None = None,
     answered: uuid.UUID | None = None,
+    is_ahead: bool = False,
 ) -> tuple[Handout, queries.Repeat | None] | None:
     """Choose the next galaxy and remember that it was shown; nobody else is kept from it.
 
     Args:
         own: ids of this person's rows, looked up if they are not at hand.
         answered: the handout that this one follows, which is forgotten.
+        is_ahead: only a galaxy that is new to this person, to be shown after the present one.
 
     Returns:
         The handout with its galaxy, and why an answer would not count; None without any galaxy.
     """
-    pick = queries.next_subject(workflow=workflow, identity=identity, own=own, answered=answered)
+    pick = queries.next_subject(
+        workflow=workflow, identity=identity, own=own, answered=answered, is_ahead=is_ahead
+    )
     if pick is None:
         return None
     made = Handout(
@@ -371,6 +375,11 @@ def hand_out(
     )  # fmt: skip
     made.model_id = vars(made.subject)["active_model_id"]
     return made, pick.repeat
+
+
+def forget_handout(*, identity: Identity, handout: uuid.UUID) -> None:
+    """Forget a galaxy that was answered, where none is handed out in its place."""
+    Handout.objects.filter(uuid=handout, holder=identity.holder).delete()
 
 
 def forget_expired_handouts() -> int:

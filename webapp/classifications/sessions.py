@@ -26,15 +26,21 @@ class Session:
     fact: str = ""
 
 
-def session_of(identity: Identity, handout: Handout, recorded: Recorded | None = None) -> Session:
-    """Return a person's sitting as it stands, after an answer or on a page of its own."""
+def session_of(
+    identity: Identity, handout: Handout | None, recorded: Recorded | None = None
+) -> Session:
+    """Return a person's sitting as it stands, after an answer or on a page of its own.
+
+    Args:
+        handout: the galaxy on the page, None where only the answer before matters.
+    """
     if recorded and recorded.is_first:  # nothing has to be looked up: the dearest vote stays cheap
         return Session(1, is_favorite=False)
     own = list(recorded.own) if recorded else own_ids(identity)
     found = history.sitting(
         own,
         user=identity.user,
-        subject_id=handout.subject_id,
+        subject_id=handout.subject_id if handout else None,
         given=recorded.classification_id if recorded else None,
     )
     is_told = recorded and recorded.state == Standing.State.COUNTED and found.was_first

@@ -27,6 +27,7 @@ from webapp.subjects.models import Subject
 from webapp.workflows.words import spoken
 
 State = Standing.State
+PASSED_ICON = "nothing-unusual"
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,22 @@ class Task:
     @cached_property
     def submit(self) -> str:
         """The address that stores the answers."""
-        return reverse("classifications:submit", args=[self.handout.workflow.slug])
+        return self._action("submit")
+
+    @cached_property
+    def queue(self) -> str:
+        """The address that stores them for the browser's own queue."""
+        return self._action("queue")
+
+    @cached_property
+    def ahead(self) -> str:
+        """The address that hands out a galaxy to be shown after this one."""
+        return self._action("ahead")
+
+    @cached_property
+    def questions(self) -> str:
+        """The address of all questions of the tree that the galaxy was shown with."""
+        return reverse("classifications:questions", args=[self.handout.tree_id])
 
     @cached_property
     def answers(self) -> str:
@@ -193,25 +209,29 @@ class Task:
     @property
     def saved_words(self) -> str:
         """What became of the answer before this galaxy, with thanks if there is a reason."""
-        fact = self.session.fact if self.session else ""
-        words = str(SAVED.get(self.saved, "")) if self.saved else self.said
-        return f"{words} {fact}".strip()
+        return words_of_saved(self.saved, self.session, self.said)
 
     @cached_property
     def choices(self) -> list[Choice]:
         """The answers to the question that waits."""
         if self.question is None:
             return []
-        tree, start = self.handout.tree.tree, f"{self.answers}-" if self.answers else ""
+        start = f"{self.answers}-" if self.answers else ""
         return [
             Choice(
                 answer,
                 f"answer-{number}",
-                write_walk(restore(self.dropped, read_walk(tree, f"{start}{answer.index}")).steps),
+                self._restored(f"{start}{answer.index}"),
                 answer.index in self._earlier,
             )
             for number, answer in enumerate(self.question.answers, start=1)
         ]
+
+    def _restored(self, walk: str) -> str:
+        """Return the walk with the answers after it that were given before going back."""
+        if not self.dropped:
+            return walk
+        return write_walk(restore(self.dropped, read_walk(self.handout.tree.tree, walk)).steps)
 
     @cached_property
     def _earlier(self) -> set[int]:
@@ -227,7 +247,7 @@ class Task:
             TrailStep(
                 spoken(step.question),
                 words_of(step),
-                step.answers[0].icon if step.answers else "nothing-unusual",
+                step.answers[0].icon if step.answers else PASSED_ICON,
                 write_walk(self.walk.steps[:number]),
             )
             for number, step in enumerate(self.walk.steps)
@@ -258,6 +278,13 @@ class Demo(Task):
     def submit(self) -> str:
         """The address of another galaxy."""
         return self._action("demo")
+
+
+def words_of_saved(state: State | None, session: Session | None, said: str = "") -> str:
+    """Return what became of an answer, with thanks if there is a reason."""
+    fact = session.fact if session else ""
+    words = str(SAVED.get(state, "")) if state else said
+    return f"{words} {fact}".strip()
 
 
 def words_of(step: Step) -> str:

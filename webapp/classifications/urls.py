@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from webapp.classifications import asides, demo, mine, views
+from webapp.classifications import asides, demo, mine, queueing, views
 
 app_name = "classifications"
 urlpatterns = [
@@ -25,4 +25,8 @@ urlpatterns = [
     path("c/<slug:slug>/report/", asides.report, name="report"),
     path("c/<slug:slug>/change/", asides.change, name="change"),
     path("c/<slug:slug>/tell/", asides.tell, name="tell"),
+    path("c/<slug:slug>/queue/", queueing.store, name="queue"),
+    path("c/<slug:slug>/ahead/", queueing.ahead, name="ahead"),
+    path("questions/<int:tree>/", queueing.questions, name="questions"),
+    path("queue/token/", queueing.token, name="token"),
 ]

@@ -2,7 +2,6 @@
 
 import uuid
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -16,7 +15,7 @@ from django.views.decorators.vary import vary_on_headers
 from inference.errors import PathRefused
 from inference.formats.tree import Walk
 from webapp.accounts.identity import Identity, identity_of
-from webapp.classifications import exclusion, feedback, queries, replacing, services
+from webapp.classifications import exclusion, feedback, queries, queueing, replacing, services
 from webapp.classifications.access import go_to, workflow_of
 from webapp.classifications.forms import ClassificationForm
 from webapp.classifications.models import Handout
@@ -61,7 +60,9 @@ def _campaign_page(request: HttpRequest, workflow: Workflow) -> HttpResponse:
 
 
 @require_safe
+@gzip_page
 @never_cache
+@vary_on_headers("Sec-Fetch-Dest")
 def classify(request: HttpRequest, slug: str) -> HttpResponse:
     """Hand out a galaxy and go to its page."""
     workflow = workflow_of(request, slug)
@@ -71,14 +72,30 @@ def classify(request: HttpRequest, slug: str) -> HttpResponse:
             heading=_("This campaign is paused"),
             words=_("Its owners hand out no galaxies for the moment; every answer so far is kept."),
         )
-    handed = services.hand_out(identity=identity_of(request), workflow=workflow)
+    identity = identity_of(request)
+    handed = services.hand_out(identity=identity, workflow=workflow)
     if handed is None:
         return _notice(
             request,
             heading=_("No galaxies yet"),
             words=_("This campaign's galaxies appear here once its owners have added a set."),
         )
-    return redirect("classifications:galaxy", slug, handed[0].uuid)
+    if request.headers.get("Sec-Fetch-Dest") != "document":
+        return redirect("classifications:galaxy", slug, handed[0].uuid)
+    # A browser: a redirect would cost a phone another 400 ms. queue.js puts the galaxy's own
+    # address in place of this one, and so does the page itself where no script runs.
+    task = Task(
+        handed[0], workflow.tree.tree.walk([]), handed[1], session=session_of(identity, handed[0])
+    )
+    return _page(request, task, is_entrance=True)
+
+
+def _page(request: HttpRequest, task: Task, *, is_entrance: bool = False) -> HttpResponse:
+    """Show the page; its picture, which everything waits for, is asked for before it is read."""
+    response = render(request, CLASSIFY, {"task": task, "is_entrance": is_entrance})
+    picture = task.handout.subject.display_url
+    response.headers["Link"] = f"<{picture}>; rel=preload; as=image; fetchpriority=high"
+    return response
 
 
 @require_safe
@@ -107,7 +124,7 @@ def galaxy(request: HttpRequest, slug: str, handout: uuid.UUID) -> HttpResponse:
     )  # fmt: skip
     if "next" in request.GET:
         return redirect(task.page)
-    return render(request, CLASSIFY, {"task": task})
+    return _page(request, task)
 
 
 def _last(request: HttpRequest, handout: Handout) -> Last | None:
@@ -171,15 +188,7 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
         return _refused(request, identity, None, form.sentence(), slug)
     shown: Shown = form.cleaned_data["shown"]
     try:
-        recorded = services.record_classification(
-            identity=identity,
-            uuid=form.cleaned_data["uuid"],
-            shown=shown,
-            path=form.cleaned_data["path"],
-            client_started_at=form.cleaned_data["started_at"],
-            client_finished_at=form.cleaned_data["finished_at"],
-            view=form.cleaned_data["view"],
-        )
+        recorded = queueing.record(identity, form)
     except services.TooFast as error:
         return _slowed(request, identity, shown, error)
     except replacing.NotChangeable as error:  # there is no other answer to this page
@@ -202,7 +211,7 @@ def _next(
     if handed is None or workflow.status == Status.PAUSED:
         start = reverse("classifications:classify", args=[workflow.slug])
         return go_to(start) if request.htmx else redirect(start)  # type: ignore[attr-defined]
-    known = _feedback(recorded)
+    known = feedback.feedback_after(recorded)
     task = Task(
         handed[0], workflow.tree.tree.walk([]), handed[1], saved=recorded.state,
         after=known.classification if known else None, feedback=known,
@@ -221,12 +230,6 @@ def _just_given(recorded: Recorded) -> Last | None:
     """Return an answer that was just stored, if it may be changed."""
     is_fixed = recorded.is_gold or recorded.state not in replacing.CHANGEABLE
     return None if is_fixed else Last(recorded.uuid, settings.CHANGE_ANSWER_S)
-
-
-def _feedback(recorded: Recorded) -> feedback.Feedback | None:
-    if not recorded.is_gold:
-        return None
-    return feedback.feedback_on(classification=recorded.uuid, own=recorded.own)
 
 
 def _refused(
@@ -252,11 +255,7 @@ def _slowed(
     request: HttpRequest, identity: Identity, shown: Shown, error: services.TooFast
 ) -> HttpResponse:
     """Say how long to wait, and let the owners know."""
-    exclusion.raise_suspicion(
-        workflow_id=shown.workflow_id,
-        volunteer_id=error.own[0].pk,
-        words=f"Sent more than {settings.ANSWERS_PER_MINUTE} answers in a minute.",
-    )
+    queueing.report_haste(shown, error)
     slug = Workflow.objects.present(shown.workflow_id).slug
     response = _refused(request, identity, shown, str(error), slug)
     response.status_code = 429

@@ -467,6 +467,7 @@ KINDS = {
     "my_statistics": "page", "my_data": "file", "certificate": "way", "favorite": "post",
     "demo": "way", "demo_galaxy": "page", "demo_question": "part",
     "skip": "post", "report": "post", "change": "post", "tell": "post",
+    "queue": "post", "ahead": "script", "questions": "script", "token": "script",
 }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from webapp.workflows import gold_rate
 from webapp.workflows.gold_rate import change_gold_rate
 
 pytestmark = pytest.mark.django_db
+PICTURE = r"/media/display/\w{2}/\w{64}\.jpg"
 HTMX = {"HX-Request": "true"}
 WORDS = "Look at the faint arms on the left."
 GZ2 = load_built_in("galaxy-zoo-2")
@@ -108,7 +109,8 @@ def test_a_known_galaxy_looks_like_any_other_before_done(client, campaign, time_
     assert first == second
     sizes = [len(page.content) for page in pages]
     assert abs(sizes[0] - sizes[1]) <= 4  # what is signed names the galaxy, and stands there twice
-    own = {"Content-Length": "as above", "X-Request-ID": "of each request"}
+    own = {"Content-Length": "as above", "X-Request-ID": "of each request", "Link": "its picture"}
+    assert all(re.fullmatch(f"<{PICTURE}>; rel=preload;.*", page.headers["Link"]) for page in pages)
     headers = [dict(page.headers) | own for page in pages]
     assert headers[0] == headers[1]
     assert n_queries[0] == n_queries[1]
@@ -165,7 +167,7 @@ def test_without_javascript_the_next_page_tells_it_too_and_keeps_it_while_answer
 
 def test_an_ordinary_galaxy_has_no_feedback(client, campaign):
     part = answer(client, campaign, galaxies(campaign)[1], "1", headers=HTMX)
-    assert "feedback" not in part.content.decode()
+    assert '<div id="feedback"></div>' in part.content.decode()  # where it would be
     assert "after=" not in part.headers["HX-Push-Url"]
 
 

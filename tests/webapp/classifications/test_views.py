@@ -53,6 +53,18 @@ def test_htmx_gets_the_next_galaxy_as_a_part(client):
     assert part.headers["HX-Push-Url"] == f"/c/{workflow.slug}/classify/{Handout.objects.get().pk}/"
 
 
+def test_a_browser_gets_its_galaxy_without_a_redirect(client):
+    workflow = make.workflow(n_subjects=2)
+    page = client.get(f"/c/{workflow.slug}/classify/", headers={"Sec-Fetch-Dest": "document"})
+    place = f"/c/{workflow.slug}/classify/{Handout.objects.get().pk}/"
+    html = page.content.decode()
+    assert page.status_code == 200
+    assert f'data-place="{place}"' in html
+    assert f'<noscript><meta http-equiv="refresh" content="0; url={place}">' in html
+    assert "Sec-Fetch-Dest" in page.headers["Vary"]
+    assert "noscript" not in client.get(place).content.decode()
+
+
 def test_a_reload_shows_the_same_galaxy_and_answers(client):
     workflow = make.workflow(n_subjects=5)
     place = client.get(f"/c/{workflow.slug}/classify/").headers["Location"]

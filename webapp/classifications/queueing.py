@@ -20,6 +20,7 @@ from webapp.classifications.services import Recorded
 from webapp.classifications.sessions import session_of
 from webapp.classifications.shown import Shown
 from webapp.classifications.task import PASSED_ICON, Task, words_of_saved
+from webapp.classifications.waits import patient
 from webapp.common.errors import DomainError
 from webapp.workflows.models import Status
 

@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -15,7 +16,7 @@ from django.views.decorators.vary import vary_on_headers
 from inference.errors import PathRefused
 from inference.formats.tree import Walk
 from webapp.accounts.identity import Identity, identity_of
-from webapp.classifications import exclusion, feedback, queries, queueing, replacing, services
+from webapp.classifications import feedback, queries, queueing, replacing, services
 from webapp.classifications.access import go_to, workflow_of
 from webapp.classifications.forms import ClassificationForm
 from webapp.classifications.models import Handout

@@ -90,10 +90,13 @@ class Volunteer:
         self.wait_until_saved()
 
     def go_on(self) -> None:
-        """Press Done and see the next galaxy; the answers may still be on their way."""
-        before = self.handout
+        """Press Done and see the next galaxy; the answers may still be on their way.
+
+        A process that was killed takes a while to come back, and a request waits for it.
+        """
+        before, shown = self.handout, self.page.locator("form.done input[name=uuid]")
         self.done.click()
-        expect(self.page.locator("form.done input[name=uuid]")).not_to_have_value(before)
+        expect(shown).not_to_have_value(before, timeout=30_000)
 
     def wait_until_saved(self) -> None:
         """Return when the site has acknowledged every answer of this browser."""

@@ -354,6 +354,7 @@ ACCOUNT_ADAPTER = "webapp.classifications.adapter.AccountAdapter"
 ACCOUNT_FORMS = {
     "login": "webapp.accounts.forms.SignInForm",
     "signup": "webapp.accounts.forms.SignUpForm",
+    "add_email": "webapp.accounts.forms.AddressForm",
 }
 ACCOUNT_USERNAME_VALIDATORS = "webapp.accounts.names.VALIDATORS"
 ACCOUNT_CHANGE_EMAIL = True

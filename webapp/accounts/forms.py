@@ -2,7 +2,11 @@
 
 from typing import Any
 
-from allauth.account.forms import LoginForm, SignupForm
+from allauth.account.forms import AddEmailForm, LoginForm, SignupForm
+from allauth.account.internal.flows.email_verification import (
+    send_verification_email_to_address,
+)
+from allauth.account.models import EmailAddress
 from django import forms
 from django.conf import settings
 from django.contrib.auth.password_validation import password_validators_help_texts
@@ -85,6 +89,25 @@ class SignUpForm(SignupForm):  # type: ignore[misc]
             return None, render(request, "account/signup.html", {"form": self}, status=422)
 
 
+class AddressForm(AddEmailForm):  # type: ignore[misc]
+    """The change of the e-mail address, of an account that has never confirmed one too."""
+
+    def save(self, request: HttpRequest) -> EmailAddress:
+        """Change to the new address when it is confirmed, or at once where none ever was.
+
+        allauth would take the unconfirmed one away first, and leave the account without any.
+        """
+        known = EmailAddress.objects.filter(user=self.user)
+        if known.filter(verified=True).exists():
+            return super().save(request)
+        with transaction.atomic():
+            new = EmailAddress.objects.create(user=self.user, email=self.cleaned_data["email"])
+            new.set_as_primary()
+            known.exclude(pk=new.pk).delete()
+        send_verification_email_to_address(request, new)
+        return new
+
+
 class RoleForm(forms.Form):
     """The change of a role, and why."""
 
@@ -124,7 +147,7 @@ class KeysForm(forms.Form):
         label=_("Single keys press the controls of the classify page"), required=False
     )
     sticky_view = forms.BooleanField(
-        label=_("Zoom and colors stay from one galaxy to the next"), required=False
+        label=_("The picture's light and band stay from one galaxy to the next"), required=False
     )
 
     def __init__(self, data: Any = None, *, known: Preferences) -> None:

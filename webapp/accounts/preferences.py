@@ -67,7 +67,7 @@ class Preferences:
 
     Attributes:
         shortcuts: whether single keys press anything.
-        sticky_view: whether zoom and colors stay from galaxy to galaxy.
+        sticky_view: whether the light and band of the picture stay from galaxy to galaxy.
         keys: the key of each control; empty for none.
     """
 

@@ -69,6 +69,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             ) from None
         return email
 
+    def can_delete_email(self, email_address: EmailAddress) -> bool:
+        """Keep the address that an account is known by, also where it was never confirmed."""
+        is_in_use = email_address.email == email_address.user.email
+        return not is_in_use and bool(super().can_delete_email(email_address))
+
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
         """Confirm an address, unless an account of somebody else has it."""
         with suppress(IntegrityError), transaction.atomic():

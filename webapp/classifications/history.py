@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -198,7 +199,7 @@ def sitting(
 
 COLUMNS = (
     "classification", "campaign", "tree", "subject", "ra_deg", "dec_deg", "answers", "shown_at",
-    "received_at", "seconds", "state", "is_favorite",
+    "received_at", "seconds", "state", "is_favorite", "picture_view",
 )  # fmt: skip
 
 
@@ -229,6 +230,7 @@ def _cells(row: Classification) -> list[str]:
         f"{spent.total_seconds():.3f}",
         standing.state if standing else Standing.State.REPEAT.value,
         str(is_favorite).lower(),
+        "" if row.view is None else json.dumps(row.view, ensure_ascii=False, sort_keys=True),
     ]
 
 

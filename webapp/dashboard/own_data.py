@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from webapp.accounts.identity import Identity
 from webapp.accounts.models import User, Volunteer
-from webapp.classifications.models import Classification, Gold, Handout, Skill, Suspicion
+from webapp.classifications.models import Classification, Gold, Handout, Passed, Skill, Suspicion
 from webapp.classifications.queries import own_ids
 from webapp.common.models import AuditEntry, BackgroundWork
 from webapp.registry.models import ActiveModel, ModelVersion
@@ -129,6 +129,7 @@ def _classifications(person: Person) -> Rows:
             ],
             "stream": row.stream,
             "is_test": row.is_test,
+            "view": row.view,
             "shown_at": row.shown_at,
             "client_started_at": row.client_started_at,
             "client_finished_at": row.client_finished_at,
@@ -139,9 +140,24 @@ def _classifications(person: Person) -> Rows:
         }
 
 
+def _holders(person: Person) -> set[uuid.UUID]:
+    return {person.holder, *person.volunteers.values_list("uuid", flat=True)}
+
+
 def _handouts(person: Person) -> Rows:
-    holders = {person.holder, *person.volunteers.values_list("uuid", flat=True)}
-    yield from _plain(Handout.objects.filter(holder__in=holders), "uuid", "holder")
+    yield from _plain(Handout.objects.filter(holder__in=_holders(person)), "uuid", "holder")
+
+
+def _passed(person: Person) -> Rows:
+    """Yield the galaxies that somebody skipped, or whose picture they reported."""
+    rows = Passed.objects.filter(holder__in=_holders(person)).select_related("workflow", "subject")
+    for row in rows.order_by("pk").iterator(chunk_size=CHUNK):
+        yield {
+            "campaign": row.workflow.slug,
+            "galaxy": row.subject.survey_id,
+            "is_report": row.is_report,
+            "passed_at": row.passed_at,
+        }
 
 
 def _owned(model: type[Workflow | SubjectSet]) -> Callable[[Person], Rows]:
@@ -186,6 +202,7 @@ SECTIONS = {
         ("classifications.Classification.volunteer", "classifications.Standing.volunteer"),
     ),
     "shown_and_not_answered": Section(_handouts, ()),
+    "passed_over": Section(_passed, ()),
     "favorites": Section(_related("favorites", "user_id"), ("classifications.Favorite.user",)),
     "skills": Section(_of_volunteers(Skill), ("classifications.Skill.volunteer",)),
     "suspicions": Section(_of_volunteers(Suspicion), ("classifications.Suspicion.volunteer",)),

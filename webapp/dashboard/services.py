@@ -2,13 +2,14 @@
 
 import uuid
 
+from django.contrib.postgres.functions import RandomUUID
 from django.db import transaction
 from django.db.models import Q
 
 from webapp.accounts import erasure
 from webapp.accounts.identity import Identity
 from webapp.accounts.models import User, Volunteer
-from webapp.classifications.models import Handout
+from webapp.classifications.models import Handout, Passed
 from webapp.dashboard.checklist import checklist
 from webapp.dashboard.queries import n_test_votes
 from webapp.workflows import services as workflows
@@ -32,12 +33,17 @@ def launch_campaign(*, workflow: Workflow, keeps_test_votes: bool, by: User) -> 
 
 @transaction.atomic
 def delete_account(*, user: User) -> None:
-    """Delete an account, and forget which galaxies it was shown; see `erasure`.
+    """Delete an account, and forget which galaxies it was shown and skipped; see `erasure`.
+
+    That a picture was reported stays, for the owners, and is nobody's report.
 
     Raises:
         LastAdministrator: nobody would be left who may change roles.
     """
     holder = Identity(user=user, browser=uuid.uuid4()).holder
     own = Volunteer.objects.filter(user=user).values("uuid")
-    Handout.objects.filter(Q(holder=holder) | Q(holder__in=own)).delete()
+    theirs = Q(holder=holder) | Q(holder__in=own)
+    Handout.objects.filter(theirs).delete()
+    Passed.objects.filter(theirs, is_report=False).delete()
+    Passed.objects.filter(theirs).update(holder=RandomUUID())
     erasure.erase_account(user=user)

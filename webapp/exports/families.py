@@ -301,4 +301,9 @@ OF_VOTES = (
         "model", Kind.TEXT, "The network in use at that moment: 8 digits of its SHA-256.",
         ucd="meta.version;meta.modelled", null='"" where there was none', display="A8",
     ),
+    _vote(
+        "picture_view", Kind.TEXT,
+        "What was changed of how the picture is shown, as JSON; {} is nothing.",
+        ucd="meta.note", null='"" where the page did not say', display="A64",
+    ),
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """The second table: single votes, one row an answer, those that do not count too."""
 
+import json
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
@@ -23,7 +24,8 @@ _ROWS = """
            coalesce(standing.weight, 0), coalesce(standing.state, ''),
            EXISTS (SELECT FROM classifications_classification later
                    WHERE later.supersedes_id = given.id),
-           given.stream, coalesce(given.score, 'NaN'), coalesce(left(model.sha256, 8), '')
+           given.stream, coalesce(given.score, 'NaN'), coalesce(left(model.sha256, 8), ''),
+           coalesce(given.view::text, '')
     FROM classifications_classification given
     JOIN accounts_volunteer volunteer ON volunteer.id = given.volunteer_id
     JOIN subjects_subject subject ON subject.id = given.subject_id
@@ -75,6 +77,7 @@ _COLUMNS = (
     ("survey_id", object), ("tree", object), ("question", object), ("answer", object),
     ("answered_at", object), ("weight", np.float32), ("counted", np.int16), ("reason", object),
     ("superseded", np.int16), ("stream", object), ("score", np.float64), ("model", object),
+    ("picture_view", object),
 )  # fmt: skip
 
 
@@ -82,6 +85,7 @@ def _lines(workflow: Workflow, row: Row) -> Iterator[Row]:
     """Yield a row for each answer of a walk."""
     _, uuid, user_id, browser, subject_id, survey_id, tree_id, path = row[:8]
     answered_at, weight, state, is_superseded = row[8:12]
+    view = _ascii(row[15])
     who = pseudonym(person_of(user_id, browser), workflow.pk)
     is_counted = state == COUNTED
     reason = "" if is_counted else (state or ("superseded" if is_superseded else REPEAT))
@@ -89,8 +93,13 @@ def _lines(workflow: Workflow, row: Row) -> Iterator[Row]:
     for question, answer in _answers(tree_id, tuple(path)):
         yield (
             uuid, who, subject_id, survey_id, sha256, question, answer, answered_at, weight,
-            int(is_counted), reason, int(is_superseded), *row[12:],
+            int(is_counted), reason, int(is_superseded), *row[12:15], view,
         )  # fmt: skip
+
+
+def _ascii(view: str) -> str:
+    """Escape the names of bands: they are what a page said, and FITS refuses other letters."""
+    return view if view.isascii() else json.dumps(json.loads(view))
 
 
 @lru_cache(maxsize=100_000)

@@ -297,6 +297,48 @@ class TestAddress:
         alice.refresh_from_db()
         assert alice.email == "new@example.org"
 
+    def test_changes_at_once_if_the_old_one_was_never_confirmed(self, client):
+        sign_up(client)
+        place = reverse("account_email")
+        client.post(place, {"email": "new@example.org", "action_add": ""})
+        carol = User.objects.get(username="carol")
+        assert carol.email == "new@example.org"
+        address = EmailAddress.objects.get(user=carol)
+        assert (address.email, address.primary, address.verified) == (carol.email, True, False)
+        assert mail.outbox[-1].to == ["new@example.org"]
+
+        found = re.search(r"http://testserver(/\S+)", str(mail.outbox[-1].body))
+        assert found
+        client.post(found[1])
+        address.refresh_from_db()
+        assert (address.email, address.primary, address.verified) == ("new@example.org", True, True)
+
+    def test_of_another_account_leaves_the_unconfirmed_one(self, client):
+        make.user("alice")
+        sign_up(client)
+        fields = {"email": "alice@example.org", "action_add": ""}
+        answer = client.post(reverse("account_email"), fields, follow=True)
+        assert "Another account has this address." in html_of(answer)
+        carol = User.objects.get(username="carol")
+        assert carol.email == EmailAddress.objects.get(user=carol).email == "carol@example.org"
+
+    @pytest.mark.parametrize("verified", [True, False])
+    def test_in_use_is_never_taken_away(self, client, verified):
+        sign_up(client)
+        EmailAddress.objects.update(verified=verified)
+        client.post(reverse("account_email"), {"email": NEW["email"], "action_remove": ""})
+        carol = User.objects.get(username="carol")
+        assert carol.email == EmailAddress.objects.get(user=carol).email == "carol@example.org"
+
+    def test_waiting_can_be_given_up_again(self, client):
+        sign_up(client)
+        EmailAddress.objects.update(verified=True)
+        place = reverse("account_email")
+        client.post(place, {"email": "new@example.org", "action_add": ""})
+        assert EmailAddress.objects.count() == 2
+        client.post(place, {"email": "new@example.org", "action_remove": ""})
+        assert EmailAddress.objects.get().email == User.objects.get().email == "carol@example.org"
+
     def test_of_somebody_else_is_not_taken_over(self, client):
         """Alice never confirmed hers; Bob confirms it, or makes it primary by a forged form."""
         alice, bob = make.user("alice"), make.user("bob")

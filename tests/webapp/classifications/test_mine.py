@@ -10,7 +10,8 @@ from django.db import connection
 
 from tests import make
 from webapp.accounts.identity import Identity
-from webapp.classifications import favorites, history
+from webapp.classifications import favorites, history, services
+from webapp.classifications.looking import read_view
 from webapp.classifications.models import Classification, Favorite
 from webapp.subjects.models import Subject
 
@@ -123,6 +124,20 @@ def test_my_data_has_a_row_for_every_answer(busy, client):
     assert rows[0]["received_at"] == "2026-03-01T12:00:00+00:00"
     assert rows[0]["state"] == "counted"
     assert float(rows[0]["seconds"]) == 3.0
+
+
+@pytest.mark.parametrize("view", ['{"invert": true, "zoom": 2.5}', "{}", ""])
+def test_my_data_say_how_the_picture_was_looked_at(ada, client, view):
+    workflow = make.workflow(n_subjects=1)
+    services.record_classification(
+        identity=make.visitor(ada),
+        uuid=uuid.uuid4(),
+        shown=make.shown(make.visitor(ada), workflow),
+        path=[0],
+        view=read_view(view),
+    )
+    text = b"".join(client.get("/my/data.csv").streaming_content).decode()
+    assert [row["picture_view"] for row in csv.DictReader(io.StringIO(text))] == [view]
 
 
 def test_my_data_is_the_same_in_german_and_holds_no_formula(ada, client):

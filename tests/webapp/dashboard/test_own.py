@@ -28,7 +28,7 @@ from webapp.accounts.identity import Identity
 from webapp.accounts.models import Role, User, Volunteer
 from webapp.classifications import recount
 from webapp.classifications import services as votes_of
-from webapp.classifications.models import Classification, Favorite, Handout, Standing
+from webapp.classifications.models import Classification, Favorite, Handout, Passed, Standing
 from webapp.common.models import AuditEntry, BackgroundWork
 from webapp.dashboard import own_data, own_urls, services
 from webapp.exports import services as exports
@@ -220,6 +220,10 @@ class Life:
         self.phone.post(reverse("account_reset_password"), {"email": SOMEBODY["email"]})
         self.phone.post(reverse("account_email"), {"email": "z@beta.example", "action_add": ""})
         self.secrets.add("z@beta.example")
+        galaxies = self.workflow.subject_sets.get().subjects.order_by("pk")
+        for way, galaxy in zip(("skip", "report"), galaxies, strict=False):
+            shown = make.shown_subject(make.visitor(self.user), self.workflow, galaxy)
+            self.phone.post(f"/c/{self.workflow.slug}/{way}/", {"shown": shown.sign()})
         hand_out(self.phone, self.workflow)
 
     def _as_a_scientist(self) -> None:
@@ -273,6 +277,20 @@ class TestErasure:
         assert not Volunteer.objects.filter(user__isnull=False).exists()
         assert not Volunteer.objects.exclude(claimed_at=None).exists()
         assert not Handout.objects.filter(holder=_holder(life)).exists()
+
+    def test_of_what_was_passed_over_only_nobodys_reports_stay(self, life):
+        galaxy = life.workflow.subject_sets.get().subjects.first()
+        bobs = Passed.objects.create(
+            workflow=life.workflow, subject=galaxy, holder=uuid.uuid4(), is_report=False
+        )
+        theirs = Passed.objects.exclude(pk=bobs.pk)
+        reported = theirs.get(is_report=True)
+        assert theirs.count() == 2
+        leave(life.laptop)
+        left = theirs.get()
+        assert (left.subject_id, left.is_report) == (reported.subject_id, True)
+        assert left.holder not in {reported.holder, _holder(life)}
+        assert Passed.objects.filter(pk=bobs.pk, holder=bobs.holder).exists()
 
     def test_every_session_and_token_is_worth_nothing(self, life):
         headers = {"Authorization": f"Bearer {life.key}"}
@@ -451,6 +469,8 @@ class TestData:
         assert len(found["classifications"]) == 3
         assert found["classifications"][0]["answers"][0].keys() == {"question", "answer"}
         assert [row["name"] for row in found["tokens"]] == ["mine"]
+        assert [row["is_report"] for row in found["passed_over"]] == [False, True]
+        assert found["passed_over"][0]["campaign"] == life.workflow.slug
         assert len(found["volunteers"]) == 3
         assert len(found["favorites"]) == 1
         assert [row["slug"] for row in found["campaigns_owned"]] == [life.workflow.slug]

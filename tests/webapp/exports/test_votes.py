@@ -2,6 +2,7 @@
 
 import json
 import re
+import uuid
 
 import pandas as pd
 import pytest
@@ -9,11 +10,15 @@ from django.db import connection
 
 from inference.formats.tree import Tree, load_built_in
 from tests import make
+from tests.webapp.exports.writers.tables import write
 from webapp.accounts.models import Volunteer
+from webapp.classifications import services
+from webapp.classifications.looking import read_view
 from webapp.classifications.models import Classification, Standing
 from webapp.exports import snapshot, votes
 from webapp.exports.columns import check, vote_columns
 from webapp.exports.pseudonyms import person_of, pseudonym
+from webapp.exports.writers import FORMATS
 
 pytestmark = pytest.mark.django_db
 
@@ -70,6 +75,31 @@ def test_why_a_galaxy_was_shown_is_never_lost(answered):
     others = found[found.classification != str(last.uuid)]
     assert set(others.stream) == {"random"}
     assert set(others.model) == {""}
+
+
+def looked_at(answered, view):
+    """An answer for which the page said how its picture was looked at; "" for nothing."""
+    galaxy, identity = answered.subject_sets.get().subjects.last(), make.visitor()
+    return services.record_classification(
+        identity=identity,
+        uuid=uuid.uuid4(),
+        shown=make.shown_subject(identity, answered, galaxy),
+        path=list(next(answered.tree.tree.paths())),
+        view=read_view(view),
+    )
+
+
+@pytest.mark.parametrize(
+    "view", ["", "{}", '{"zoom": 2.5, "invert": true}', '{"band": "\xe9", "seconds": {"\xe9": 1}}']
+)
+def test_how_the_picture_was_looked_at_is_there(answered, view, tmp_path):
+    looked_at(answered, view)
+    found = table_of(answered).picture_view.iloc[-1]
+    assert (json.loads(found) if found else "") == (json.loads(view) if view else "")
+    for key, one in FORMATS.items():
+        columns, path = vote_columns(), tmp_path / f"votes{one.suffix}"
+        with snapshot.one_moment() as moment:
+            write(key, path, next(votes.rows_at(moment, answered)), columns)
 
 
 @pytest.mark.parametrize("state", ["late", "test", "excluded", "undone", "cleared"])

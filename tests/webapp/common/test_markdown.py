@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 
 import nh3
 import pytest
+from markdown_it import MarkdownIt
 
 from tests.webapp.common.payloads import PAYLOADS
 from webapp.common import markdown
@@ -89,7 +90,7 @@ def test_a_payload_would_be_noticed(html):
 def test_without_the_cleaning_many_would_be_active(monkeypatch):
     """The parser of Markdown does half of it; what cleans is there for a hole in that one."""
     monkeypatch.setattr(nh3, "clean", lambda html, **_: html)
-    monkeypatch.setattr(markdown, "_parser", markdown.MarkdownIt("commonmark", {"html": True}))
+    monkeypatch.setattr(markdown, "_parser", MarkdownIt("commonmark", {"html": True}))
     raw = markdown.to_html.__wrapped__
     assert sum(bool(active(raw(payload))) for payload in PAYLOADS) >= 100
 

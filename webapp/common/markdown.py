@@ -23,7 +23,7 @@ def to_html(text: str) -> SafeString:
     clean = nh3.clean(
         _parser.render(text),
         tags=TAGS,
-        attributes={"a": {"href"}},
+        attributes={"*": set(), "a": {"href"}},
         url_schemes=SCHEMES,
         link_rel="noopener ugc nofollow",
     )

@@ -157,6 +157,12 @@ class Task:
             return str(_("New galaxy, question 1 of %(most)s")) % {"most": most}
         return str(_("New galaxy, question 1 of at most %(most)s")) % {"most": most}
 
+    @property
+    def is_swiped(self) -> bool:
+        """Whether a swipe answers: the tree is one question with one on the left, one on the right."""
+        questions = self.handout.tree.tree.questions
+        return len(questions) == 1 and questions[0].is_single and len(questions[0].answers) == 2
+
     @cached_property
     def submit(self) -> str:
         """The address that stores the answers."""

@@ -1,0 +1,115 @@
+"""F15: a worker whose child was killed ends and is replaced; Celery alone may wait for ever."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import make
+from tests.faults import brokers, place
+from tests.faults.test_jobs import CAMPAIGN, statuses
+from webapp import embedded
+
+pytestmark = [pytest.mark.processes, pytest.mark.slow]
+PICTURES = 400
+
+
+def workers(supervisor: int) -> list[int]:
+    """The main processes of the workers; the scorer is one too, and has no children."""
+    return place.parts(supervisor).get("worker", [])
+
+
+def children(supervisor: int) -> list[int]:
+    return place.parts(supervisor).get("worker child", [])
+
+
+def n_done(site: place.Place) -> int:
+    return sum(n for (n,) in site.sql("SELECT n_done FROM subjects_ingestbatch"))
+
+
+def kill_all(pids: list[int]) -> None:
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+
+
+def start_ingest(site: place.Place, pictures: Path) -> None:
+    started = site.run("-m", "tests.faults.ingest", "plain", str(pictures))
+    assert started.returncode == 0, started.stderr
+
+
+def holder(site: place.Place, supervisor: int) -> list[int]:
+    """The child that works: the one that has children of its own, which decode pictures."""
+    return [pid for pid in children(supervisor) if place.parts(pid, is_master=True) or busy(pid)]
+
+
+def busy(pid: int) -> bool:
+    return bool(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+
+
+@pytest.mark.parametrize("name", brokers.NAMES)
+def test_a_job_whose_child_was_killed_is_taken_over_by_a_new_worker(tmp_path, name):
+    with brokers.running(name, tmp_path) as broker:
+        site = place.prepare(
+            tmp_path, [CAMPAIGN], BEAT_EVERY_S="1", LEASE_S="3", **broker.environment
+        )
+        pictures = make.picture_folder(tmp_path / "pictures", PICTURES)
+        with place.whole_site(site) as supervisor:
+            place.wait_until(lambda: len(children(supervisor.pid)) == 2, supervisor, "children")
+            before = set(workers(supervisor.pid))
+            start_ingest(site, pictures)
+            place.wait_until(lambda: holder(site, supervisor.pid), supervisor, "a child at work")
+            kill_all(holder(site, supervisor.pid))
+
+            place.wait_until(
+                lambda: not before <= set(workers(supervisor.pid)), supervisor, "the worker's end",
+                within_s=30,
+            )  # fmt: skip
+            place.wait_until(lambda: statuses(site) == ["done"], supervisor, "the ingest")
+            assert site.sql("SELECT token > 1 FROM subjects_ingestbatch") == [(True,)]
+            there = site.sql("SELECT count(*) FROM subjects_subject WHERE original_name <> ''")
+            assert there == [(20 + PICTURES,)]
+
+
+def test_a_child_killed_while_it_waits_does_not_stop_its_brothers_for_ever(tmp_path):
+    """It holds the lock of the queue: without the end of the worker nothing is ever done again."""
+    site = place.prepare(tmp_path, [CAMPAIGN], BEAT_EVERY_S="60", LEASE_S="3")
+    pictures = make.picture_folder(tmp_path / "pictures", 3)
+    with place.whole_site(site) as supervisor:
+        place.wait_until(lambda: len(children(supervisor.pid)) == 2, supervisor, "children")
+        before = children(supervisor.pid)
+        kill_all(before[:1])
+        place.wait_until(
+            lambda: len(set(children(supervisor.pid)) - set(before)) == 2, supervisor,
+            "a new worker", within_s=30,
+        )  # fmt: skip
+        start_ingest(site, pictures)
+        place.wait_until(lambda: statuses(site) == ["done"], supervisor, "the ingest", within_s=30)
+
+
+def test_children_that_are_exchanged_after_each_task_do_not_end_the_worker(tmp_path):
+    site = place.prepare(tmp_path, [CAMPAIGN])
+    command = [
+        *(sys.executable, "-m", "celery", "-A", "webapp.celery", "worker", "--concurrency", "1"),
+        *("--max-tasks-per-child", "1", "--without-gossip", "--without-mingle"),
+    ]
+    server = embedded.start(embedded.data_folder(site.var))
+    try:
+        with place.running(site, command, "worker") as worker:
+            seen: set[int] = set()
+            for _ in range(3):
+                wait = f"{len(seen)} children seen"
+                place.wait_until(lambda: set(direct(worker.pid)) - seen, worker, wait)
+                seen |= set(direct(worker.pid))
+                site.run("-m", "celery", "-A", "webapp.celery", "call", TASK)
+            assert worker.poll() is None
+    finally:
+        server.stop()
+
+
+TASK = "webapp.subjects.tasks.run_ingest_batches"
+
+
+def direct(pid: int) -> list[int]:
+    return place.parts(pid, is_master=True).get("worker child", [])

@@ -1,4 +1,4 @@
-"""One question of two answers on a phone: a swipe answers and goes on, half a swipe does nothing."""
+"""One question of two answers on a phone: a swipe answers and goes on, half a swipe does not."""
 
 import json
 import os
@@ -235,7 +235,7 @@ def test_pictures_of_a_swipe_for_people_to_look_at(windows, theme, way):
     folder = Path(os.environ["SCREENSHOTS"])
     ada = begin(windows, reduced_motion="no-preference")
     ada.page.evaluate(
-        "([theme, way]) => Object.assign(document.documentElement, {dir: way}).dataset.theme = theme",
+        "([theme, dir]) => Object.assign(document.documentElement, {dir}).dataset.theme = theme",
         [theme, way],
     )
     for dx in (-60, 120):

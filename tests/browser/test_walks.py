@@ -50,7 +50,7 @@ def test_twenty_galaxies_with_taps_alone(windows, site):
 
 
 def test_a_galaxy_by_ear_alone(windows):
-    """Controls are found by what a screen reader calls them, and nothing it says tells the class."""
+    """Controls are found by what a screen reader calls them; nothing it says tells the class."""
     ada = windows.volunteer(DESKTOP, seed=3)
     ada.start()
     main = ada.page.get_by_role("main")

@@ -98,9 +98,12 @@ def test_children_that_are_exchanged_after_each_task_do_not_end_the_worker(tmp_p
     try:
         with place.running(site, command, "worker") as worker:
             seen: set[int] = set()
-            for _ in range(3):
-                wait = f"{len(seen)} children seen"
-                place.wait_until(lambda: set(direct(worker.pid)) - seen, worker, wait)
+
+            def is_new() -> bool:
+                return bool(set(direct(worker.pid)) - seen)
+
+            for number in range(3):
+                place.wait_until(is_new, worker, f"child {number}")
                 seen |= set(direct(worker.pid))
                 site.run("-m", "celery", "-A", "webapp.celery", "call", TASK)
             assert worker.poll() is None

@@ -159,7 +159,7 @@ class Task:
 
     @property
     def is_swiped(self) -> bool:
-        """Whether a swipe answers: the tree is one question with one on the left, one on the right."""
+        """Whether a swipe answers: the tree is one question with two answers."""
         questions = self.handout.tree.tree.questions
         return len(questions) == 1 and questions[0].is_single and len(questions[0].answers) == 2
 

@@ -59,7 +59,7 @@ class _Asynchronous(_EndsWithItsChild, asynpool.AsynPool):
     pass
 
 
-class _Blocking(_EndsWithItsChild, prefork.BlockingPool):
+class _Blocking(_EndsWithItsChild, prefork.BlockingPool):  # type: ignore[misc, name-defined]
     pass
 
 

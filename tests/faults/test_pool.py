@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from tests.faults.test_jobs import CAMPAIGN, statuses
 from webapp import embedded
 
 pytestmark = [pytest.mark.processes, pytest.mark.slow]
-PICTURES = 400
+PICTURES = 200
+TASK = "webapp.subjects.tasks.run_ingest_batches"
 
 
 def workers(supervisor: int) -> list[int]:
@@ -23,10 +25,6 @@ def workers(supervisor: int) -> list[int]:
 
 def children(supervisor: int) -> list[int]:
     return place.parts(supervisor).get("worker child", [])
-
-
-def n_done(site: place.Place) -> int:
-    return sum(n for (n,) in site.sql("SELECT n_done FROM subjects_ingestbatch"))
 
 
 def kill_all(pids: list[int]) -> None:
@@ -39,13 +37,13 @@ def start_ingest(site: place.Place, pictures: Path) -> None:
     assert started.returncode == 0, started.stderr
 
 
-def holder(site: place.Place, supervisor: int) -> list[int]:
-    """The child that works: the one that has children of its own, which decode pictures."""
-    return [pid for pid in children(supervisor) if place.parts(pid, is_master=True) or busy(pid)]
+def at_work(supervisor: int) -> list[int]:
+    """The children that have a child of their own: the one that decodes pictures."""
+    return [pid for pid in children(supervisor) if has_child(pid)]
 
 
-def busy(pid: int) -> bool:
-    return bool(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+def has_child(pid: int) -> bool:
+    return any(path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children"))
 
 
 @pytest.mark.parametrize("name", brokers.NAMES)
@@ -59,8 +57,8 @@ def test_a_job_whose_child_was_killed_is_taken_over_by_a_new_worker(tmp_path, na
             place.wait_until(lambda: len(children(supervisor.pid)) == 2, supervisor, "children")
             before = set(workers(supervisor.pid))
             start_ingest(site, pictures)
-            place.wait_until(lambda: holder(site, supervisor.pid), supervisor, "a child at work")
-            kill_all(holder(site, supervisor.pid))
+            place.wait_until(lambda: at_work(supervisor.pid), supervisor, "a child at work")
+            kill_all(at_work(supervisor.pid))
 
             place.wait_until(
                 lambda: not before <= set(workers(supervisor.pid)), supervisor, "the worker's end",
@@ -97,22 +95,19 @@ def test_children_that_are_exchanged_after_each_task_do_not_end_the_worker(tmp_p
     server = embedded.start(embedded.data_folder(site.var))
     try:
         with place.running(site, command, "worker") as worker:
-            seen: set[int] = set()
-
-            def is_new() -> bool:
-                return bool(set(direct(worker.pid)) - seen)
-
-            for number in range(3):
-                place.wait_until(is_new, worker, f"child {number}")
-                seen |= set(direct(worker.pid))
+            for _ in range(3):
+                place.wait_until(partial(direct, worker.pid), worker, "a child")
+                before = direct(worker.pid)
                 site.run("-m", "celery", "-A", "webapp.celery", "call", TASK)
+                place.wait_until(partial(is_exchanged, worker.pid, before), worker, "another child")
             assert worker.poll() is None
     finally:
         server.stop()
 
 
-TASK = "webapp.subjects.tasks.run_ingest_batches"
-
-
 def direct(pid: int) -> list[int]:
     return place.parts(pid, is_master=True).get("worker child", [])
+
+
+def is_exchanged(pid: int, before: list[int]) -> bool:
+    return bool(set(direct(pid)) - set(before))

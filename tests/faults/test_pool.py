@@ -70,8 +70,8 @@ def test_a_job_whose_child_was_killed_is_taken_over_by_a_new_worker(tmp_path, na
             assert there == [(20 + PICTURES,)]
 
 
-def test_a_child_killed_while_it_waits_does_not_stop_its_brothers_for_ever(tmp_path):
-    """It holds the lock of the queue: without the end of the worker nothing is ever done again."""
+def test_a_child_killed_while_it_waits_ends_the_worker_and_its_brothers_are_replaced(tmp_path):
+    """It may hold the lock of the queue: the worker ends though no task was lost."""
     site = place.prepare(tmp_path, [CAMPAIGN], BEAT_EVERY_S="60", LEASE_S="3")
     pictures = make.picture_folder(tmp_path / "pictures", 3)
     with place.whole_site(site) as supervisor:

@@ -1,9 +1,10 @@
-"""The worker's pool of processes, with the one kill mended that billiard does not survive.
+"""The worker's pool of processes, with the end of a child that billiard may not survive.
 
 A child that waits for a task holds the lock of the queue. Killed there, as the OOM killer does, it
-takes the lock along: its brothers wait for ever, and the worker lives without doing anything. So a
-worker that loses a child to a signal ends, whatever that child did, and is started again by who
-watches over it. What its children did meanwhile is a row with a lease, which the next one takes.
+takes the lock along: then its brothers wait for ever, and the worker lives without doing anything
+(seen once, and read in billiard's code; no test brings it about). So a worker that loses a child to
+a signal ends, whatever that child did, and is started again by who watches over it. What its
+children did meanwhile is a row with a lease, which the next one takes.
 """
 
 import contextlib

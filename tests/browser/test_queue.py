@@ -139,6 +139,7 @@ def test_galaxies_at_hand_can_be_answered_without_any_connection(windows, site, 
     proxy.rule = nothing_passes
     given = answer_and_note(ada, AHEAD)
     ada.answer_all()
+    assert ada.page.locator(".summary-step").all_inner_texts() == ada.trail.all_inner_texts()
     given.append(ada.handout)
     ada.done.click()  # the last at hand: there is nothing to go on to
 

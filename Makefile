@@ -54,7 +54,7 @@ test-site: .venv/.dev browser ## the tests of the site and of inference
 
 .PHONY: test-training
 test-training: .venv-training/.dev ## the tests of the training
-	@$(TRAINING)/python -m pytest -c tests/training/pytest.ini --rootdir . --confcutdir . -n 2 $(or $(T),tests/training)
+	@$(TRAINING)/python -m pytest -c tests/training/pytest.ini --rootdir . --confcutdir . -n 2 --dist worksteal $(or $(T),tests/training)
 
 .PHONY: check
 check: lint types imports migrations test ## everything that must be green before a commit

@@ -21,8 +21,7 @@ OF_ACCOUNT = """
 def test_ten_galaxies_then_an_account_and_ten_more(windows, site, size, has_script):
     name = f"ada-{size['width']}-{'script' if has_script else 'plain'}"
     ada = windows.volunteer(size, java_script_enabled=has_script)
-    ada.page.goto("/")
-    ada.page.get_by_role("main").get_by_role("link", name="Classify").click()
+    ada.enter()
     ada.classify(10)
 
     ada.sign_up(name)

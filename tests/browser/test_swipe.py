@@ -196,6 +196,7 @@ def test_a_swipe_is_taken_back_by_a_button_that_is_seen(windows, site):
     ada.page.get_by_role("button", name="Back", exact=True).tap()
     expect(ada.trail).to_have_count(0)
     swipe_on(ada, -120)
+    ada.wait_until_saved()
     n_saved(ada, 1)
     assert site.rows(STORED, [ada.browser_id]) == [(1,), (0,)]
 

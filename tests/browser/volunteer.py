@@ -69,6 +69,16 @@ class Volunteer:
     def start(self) -> None:
         """Open the classify page."""
         self.page.goto(f"/c/{SLUG}/classify/")
+        self.see_first()
+
+    def enter(self) -> None:
+        """Come to the classify page by the button of the home page."""
+        self.page.goto("/")
+        self.page.locator(f'main a.button[href="/c/{SLUG}/classify/"]').click()
+        self.see_first()
+
+    def see_first(self) -> None:
+        """Wait for the page of the first galaxy, which the entrance leads to."""
         self.page.wait_for_url("**/classify/*-*/")  # the galaxy's own
         expect(self.done).to_be_visible()
 

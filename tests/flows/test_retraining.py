@@ -66,8 +66,8 @@ def test_votes_become_a_candidate_that_is_promoted_and_rolled_back(campaign, cli
         refused = client.post(address("retrain", campaign))
         assert refused.status_code == 422
         assert "0 classifications count since the last run, and 50 are asked for" in text(refused)
-        for number, subject in enumerate(subjects_of(campaign)):
-            campaigns.answer(campaign, subject, number % 3)
+        again = [(subject, number % 3) for number, subject in enumerate(subjects_of(campaign))]
+        campaigns.answer_all(campaign, again)
         second = retrained(client, campaign)
 
     assert not (tmp_path / "runs" / DRAFTS / first.folder).exists()

@@ -108,7 +108,8 @@ def apply_decisions() -> int:
         How many galaxies were counted anew.
     """
     n_galaxies = 0
-    for row in Suspicion.objects.filter(is_applied=False).select_related("workflow__tree"):
+    waiting = Suspicion.objects.filter(is_applied=False).select_related("workflow__tree")
+    for row in waiting.order_by("decided_at", "pk"):
         while chunk := _apply_chunk(row):
             n_galaxies += chunk
         # Of this decision only: somebody may have decided again.

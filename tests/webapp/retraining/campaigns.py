@@ -1,12 +1,13 @@
 """Campaigns whose galaxies have pictures and answers, so that a network can learn from them."""
 
 from io import BytesIO
+from uuid import uuid4
 
 import numpy as np
-from django.db.models import F
 from PIL import Image
 
 from tests import make
+from webapp.accounts.models import Volunteer
 from webapp.classifications.models import Classification, Standing
 from webapp.consensus.models import Consensus
 from webapp.subjects import media
@@ -20,9 +21,8 @@ def answered(n_subjects: int, *, n_each: int = 2, **fields) -> Workflow:
     """A live campaign of the three-class tree: smooth, disk and star, each answered rightly."""
     fields.setdefault("rule", {"format": 1, "votes": 40, "artifact": None})
     workflow = make.workflow(n_subjects=n_subjects, **fields)
-    for number, subject in enumerate(drawn(workflow)):
-        for _ in range(n_each):
-            answer(workflow, subject, number % 3)
+    found = enumerate(drawn(workflow))
+    answer_all(workflow, [(each, number % 3) for number, each in found for _ in range(n_each)])
     return workflow
 
 
@@ -38,23 +38,39 @@ def drawn(workflow: Workflow) -> list[Subject]:
 
 
 def answer(workflow: Workflow, subject: Subject, index: int) -> None:
-    """One more volunteer says this of a galaxy, straight into the tables for speed."""
-    volunteer = make.volunteer_row()
-    given = Classification.objects.create(
-        uuid=volunteer.uuid, workflow=workflow, subject=subject, volunteer=volunteer,
-        tree=workflow.tree, path=[index], stream="random", shown_at=workflow.created_at,
+    """One more volunteer says this of a galaxy."""
+    answer_all(workflow, [(subject, index)])
+
+
+def answer_all(workflow: Workflow, said: list[tuple[Subject, int]]) -> None:
+    """As many volunteers each say one thing of one galaxy, straight into the tables for speed."""
+    people = Volunteer.objects.bulk_create(Volunteer(uuid=uuid4()) for _ in said)
+    given = Classification.objects.bulk_create(
+        Classification(
+            uuid=person.uuid, workflow=workflow, subject=subject, volunteer=person,
+            tree=workflow.tree, path=[index], stream="random", shown_at=workflow.created_at,
+        )
+        for person, (subject, index) in zip(people, said, strict=True)
     )  # fmt: skip
-    Standing.objects.create(
-        workflow=workflow, subject=subject, volunteer=volunteer, classification=given,
-        state=Standing.State.COUNTED,
+    Standing.objects.bulk_create(
+        Standing(
+            workflow=workflow, subject=each.subject, volunteer=each.volunteer, classification=each,
+            state=Standing.State.COUNTED,
+        )
+        for each in given
     )  # fmt: skip
-    row = Consensus.objects.get(workflow=workflow, subject=subject)
-    row.votes[index] += 1
-    row.weighted[index] += 1
-    row.asked[0] += 1
-    row.weighted_asked[0] += 1
-    row.n_classifications = F("n_classifications") + 1
-    row.save()
+    rows = {row.subject_id: row for row in Consensus.objects.filter(workflow=workflow)}
+    for subject, index in said:
+        row = rows[subject.pk]
+        row.votes[index] += 1
+        row.weighted[index] += 1
+        row.asked[0] += 1
+        row.weighted_asked[0] += 1
+        row.n_classifications += 1
+    changed = [rows[pk] for pk in {subject.pk for subject, _ in said}]
+    Consensus.objects.bulk_update(
+        changed, ["votes", "weighted", "asked", "weighted_asked", "n_classifications"]
+    )
 
 
 def picture(kind: int, seed: int) -> bytes:

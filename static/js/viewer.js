@@ -77,11 +77,15 @@
     return parts.join(" ") || "none";
   }
 
+  // By hand: the first Intl.NumberFormat of a page takes a phone a tenth of a second.
+  function written(value, digits) {
+    return String(Number(value.toFixed(digits))).replace(".", viewer().dataset.decimal);
+  }
+
   function drawTools() {
     const all = viewer();
     const tool = (name) => all.querySelector(`[data-key="${name}"]`);
-    const zoom = new Intl.NumberFormat(root.lang, { maximumFractionDigits: place.zoom < 10 ? 1 : 0 });
-    all.querySelector(".zoom-words").textContent = `${zoom.format(place.zoom)}×`;
+    all.querySelector(".zoom-words").textContent = `${written(place.zoom, place.zoom < 10 ? 1 : 0)}×`;
     all.querySelector(".pan").hidden = place.zoom === 1;
     tool("reset-view").hidden = Object.keys(changes()).every((name) => name === "seconds");
     tool("invert").setAttribute("aria-pressed", light.invert);
@@ -118,7 +122,7 @@
     const arcsec = first * px <= 0.4 * side ? first : roundLength((0.4 * side) / px);
     root.style.setProperty("--view-bar", `${arcsec * px}px`);
     const [size, unit] = unitOf(arcsec);
-    bar.firstChild.textContent = new Intl.NumberFormat(root.lang).format(arcsec / size) + unit;
+    bar.firstChild.textContent = written(arcsec / size, 3) + unit;
   }
 
   // North by its angle from up, counterclockwise; on the sky east is to the left of it.

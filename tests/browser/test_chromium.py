@@ -40,16 +40,20 @@ def test_debian_is_asked_only_by_root(path, monkeypatch):
         chromium.from_debian()
 
 
-def test_root_installs_the_package(path, monkeypatch):
+@pytest.mark.parametrize("packages", [[chromium.SHELL], [chromium.SHELL, "chromium"]])
+def test_root_installs_the_package_that_there_is(path, monkeypatch, packages):
     monkeypatch.setattr("os.geteuid", lambda: 0)
-    browser, asked = path / "chromium", path / "asked"
+    browser, asked = path / packages[-1], path / "asked"
     place(path, "prepared", FAKE)
-    install = f"case $* in *install*) /bin/cp -p {path}/prepared {browser};; esac\n"
+    got = f"*recommends\\ {packages[-1]}) /bin/cp -p {path}/prepared {browser};;"
+    install = f"case $* in *update) ;; {got} *) exit 100;; esac\n"
     place(path, "apt-get", f'#!/bin/sh\necho "$DEBIAN_FRONTEND $*" >> {asked}\n{install}')
     assert chromium.find_or_install() == browser
-    update, install = asked.read_text().splitlines()
+    update, *installed = asked.read_text().splitlines()
     assert update.startswith("noninteractive --quiet=2")
-    assert install.endswith("install --yes --no-install-recommends chromium")
+    assert [
+        line.split("install --yes --no-install-recommends ")[1] for line in installed
+    ] == packages
 
 
 def test_root_alone_gives_up_the_sandbox(monkeypatch):

@@ -84,6 +84,11 @@ def dress(page: Page, *, theme: str, size: dict[str, int], type_size: str = "", 
 def wrong_with(page: Page, address: str) -> list[str]:
     """Everything that is wrong with a page, in every dress."""
     page.goto(address)
+    return [f"{address} {each}" for each in wrong_now(page)]
+
+
+def wrong_now(page: Page) -> list[str]:
+    """Everything that is wrong with the page as it stands, in every dress."""
     dress(page, theme="night", size=DESKTOP)
     found = [f"night, desktop: {each}" for each in complaints(page)]
     dresses: dict[str, dict[str, Any]] = {
@@ -97,7 +102,7 @@ def wrong_with(page: Page, address: str) -> list[str]:
         found += [f"{name}: {each}" for each in complaints(page, SEEN_RULES)]
         if not page.evaluate(ROOM):
             found.append(f"{name}: wider than the window: {page.evaluate(WIDE)}")
-    return [f"{address} {each}" for each in found]
+    return found
 
 
 @pytest.fixture
@@ -119,6 +124,17 @@ def grace(windows, site):
 def test_axe_finds_nothing_on_a_visitors_pages(windows):
     page = windows.open(DESKTOP)
     assert [each for address in VISITORS for each in wrong_with(page, address)] == []
+
+
+def test_axe_finds_nothing_with_the_panel_of_the_light_and_the_keys_open(windows):
+    ada = windows.volunteer(DESKTOP)
+    ada.start()
+    ada.page.locator('[data-key="adjust"]').click()
+    expect(ada.page.locator("#adjust")).to_be_visible()
+    assert wrong_now(ada.page) == []
+    ada.page.locator('[data-key="keys"]').click()
+    expect(ada.page.locator("#key-list")).to_be_visible()
+    assert wrong_now(ada.page) == []
 
 
 @pytest.mark.parametrize("half", [0, 1])
@@ -220,6 +236,9 @@ def test_somebody_classifies_in_german(windows, has_script):
     ada.page.goto(f"/c/{SLUG}/classify/")
     expect(ada.question).to_have_text(re.compile("Ist die Galaxie einfach glatt"))
     assert ada.page.locator("html").get_attribute("lang") == "de"
+    if has_script:
+        ada.page.locator('[data-key="zoom-in"]').click()
+        expect(ada.page.locator(".zoom-words")).to_have_text(re.compile("^1,2"))
     ada.page.get_by_role("button", name="Stern oder Bildfehler").click()
     expect(ada.trail).to_have_count(1)
     ada.page.get_by_role("button", name="Fertig").click()

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from django.conf import settings
 from django.urls import reverse
+from django.utils.formats import get_format
 from django.utils.translation import gettext_lazy as _
 
 from inference.formats.tree import Answer, Question, Step, Walk
@@ -156,6 +157,11 @@ class Task:
         if least == most:
             return str(_("New galaxy, question 1 of %(most)s")) % {"most": most}
         return str(_("New galaxy, question 1 of at most %(most)s")) % {"most": most}
+
+    @property
+    def decimal_separator(self) -> str:
+        """What stands before tenths in the language of the page."""
+        return str(get_format("DECIMAL_SEPARATOR"))
 
     @property
     def is_swiped(self) -> bool:

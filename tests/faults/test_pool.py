@@ -19,7 +19,7 @@ TASK = "webapp.subjects.tasks.run_ingest_batches"
 
 
 def workers(supervisor: int) -> list[int]:
-    """The main processes of the workers; the scorer is one too, and has no children."""
+    """The main process of the worker."""
     return place.parts(supervisor).get("worker", [])
 
 
@@ -39,11 +39,7 @@ def start_ingest(site: place.Place, pictures: Path) -> None:
 
 def at_work(supervisor: int) -> list[int]:
     """The children that have a child of their own: the one that decodes pictures."""
-    return [pid for pid in children(supervisor) if has_child(pid)]
-
-
-def has_child(pid: int) -> bool:
-    return any(path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children"))
+    return [pid for pid in children(supervisor) if place.has_child(pid)]
 
 
 @pytest.mark.parametrize("name", brokers.NAMES)

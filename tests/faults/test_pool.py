@@ -78,6 +78,9 @@ def test_a_child_killed_while_it_waits_ends_the_worker_and_its_brothers_are_repl
             lambda: len(set(children(supervisor.pid)) - set(before)) == 2, supervisor,
             "a new worker", within_s=30,
         )  # fmt: skip
+        # The supervisor, which stops everything after five failures, is told that this is none.
+        said = (site.var / "log" / "supervisor.test.log").read_text()
+        assert "worker was ended by signal 9; it starts again" in said
         start_ingest(site, pictures)
         place.wait_until(lambda: statuses(site) == ["done"], supervisor, "the ingest", within_s=30)
 

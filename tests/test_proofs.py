@@ -1,24 +1,27 @@
 """docs/proofs.md names tests that there are, and leaves out no line."""
 
-import re
-from pathlib import Path
-
 import pytest
 
-TESTS = Path(__file__).parent
-TEXT = (TESTS.parent / "docs" / "proofs.md").read_text()
-NAMED = re.compile(r"`([\w/]+\.py)::(test_\w*\*?)`")
+from tests import proofs
 
 
-@pytest.mark.parametrize("named", sorted(set(NAMED.findall(TEXT))), ids="::".join)
+@pytest.mark.parametrize("named", sorted(set(proofs.NAMED.findall(proofs.TEXT))), ids="::".join)
 def test_a_proof_is_there(named):
-    file, name = named
-    ending = r"\w*\(" if name.endswith("*") else r"\("
-    beginning = re.escape(name.removesuffix("*"))
-    assert re.search(rf"def {beginning}{ending}", (TESTS / file).read_text())
+    assert proofs.functions(*named)
 
 
 @pytest.mark.parametrize(("letter", "n"), [("F", 37), ("I", 28)])
 def test_every_line_has_its_proof_or_says_why_not(letter, n):
-    lines = re.findall(rf"^\| {letter}(\d+) \| [^|]+ \| [^|]+ \|$", TEXT, re.MULTILINE)
-    assert lines == [str(number) for number in range(1, n + 1)]
+    names = [name for name in proofs.lines() if name[0] == letter]
+    assert names == proofs.chosen([f"{letter}1-{letter}{n}"])
+
+
+def test_lines_are_chosen_by_name_or_from_one_to_another():
+    assert proofs.chosen(["F1-F3", "I7"]) == ["F1", "F2", "F3", "I7"]
+
+
+def test_a_star_stands_for_every_test_that_begins_so():
+    assert proofs.functions("test_proofs.py", "test_a_star_*") == [
+        "test_a_star_stands_for_every_test_that_begins_so"
+    ]
+    assert proofs.functions("test_proofs.py", "test_a_star_stands") == []

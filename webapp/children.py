@@ -37,7 +37,8 @@ class Patience:
 
     failures: int = 5
     window_s: float = 60.0
-    first_delay_s: float = 0.5  # doubled with every failure in the window
+    first_delay_s: float = 0.5  # doubled with every end in the window
+    most_delay_s: float = 8.0
     stop_within_s: float = 6.0
     last_within_s: float = 2.5
     poll_s: float = 0.1
@@ -51,7 +52,8 @@ class Post:
     def __init__(self, child: Child) -> None:
         self.child = child
         self.process: subprocess.Popen[bytes] | None = None
-        self.failed_at: deque[float] = deque()
+        self.ended_at: deque[float] = deque()
+        self.failed_at: deque[float] = deque()  # of these, what was its own doing
         self.n_failures = 0
         self.due_at = 0.0
 
@@ -76,8 +78,11 @@ class Post:
         """How the process ended; None while it runs, and while there is none."""
         return self.process.poll() if self.process is not None else None
 
-    def note_failure(self, patience: Patience) -> float:
-        """Count a failure; return the delay in seconds before the next start.
+    def note_end(self, patience: Patience, code: int) -> float:
+        """Count an end; return the delay in seconds before the next start.
+
+        Who was killed has not failed: the kernel kills for want of memory, and the site goes on as
+        often as that happens.
 
         Raises:
             CannotStart: it fails too often.
@@ -88,15 +93,19 @@ class Post:
             growing_s = patience.optional_delay_s * 2.0 ** min(self.n_failures - 1, 30)
             self.due_at = now + min(growing_s, patience.optional_most_s)
             return self.due_at - now
-        self.failed_at.append(now)
-        while self.failed_at[0] < now - patience.window_s:
-            self.failed_at.popleft()
+        self.ended_at.append(now)
+        if code != -signal.SIGKILL:
+            self.failed_at.append(now)
+        for times in (self.ended_at, self.failed_at):
+            while times and times[0] < now - patience.window_s:
+                times.popleft()
         if len(self.failed_at) >= patience.failures:
             raise CannotStart(
                 f"{self.child.name} ended {len(self.failed_at)} times within "
                 f"{patience.window_s:g} s, so everything was stopped. See {self.child.log}."
             )
-        delay_s: float = patience.first_delay_s * 2 ** (len(self.failed_at) - 1)
+        doubled_s = patience.first_delay_s * 2.0 ** (len(self.ended_at) - 1)
+        delay_s = min(doubled_s, patience.most_delay_s)
         self.due_at = now + delay_s
         return delay_s
 

@@ -27,27 +27,40 @@ class _EndsWithItsChild:
     """What is added to both of Celery's pools: with Redis it is another one than with files."""
 
     _pool: list[Any]
-    _is_ending = False
+    _leaving: threading.Thread | None = None
 
     def _join_exited_workers(self, shutdown: bool = False) -> list[int | None]:  # noqa: FBT001, FBT002 - billiard's own
         codes: list[int | None] = super()._join_exited_workers(shutdown)  # type: ignore[misc]
         killed_by = next((-code for code in codes if code is not None and code < 0), None)
         # A child that ends by itself, or is exchanged after so many tasks, has let go of the lock.
-        if killed_by is not None and not self._is_ending:
-            self._is_ending = True
+        if killed_by is not None and self._leaving is None:
+            self._leaving = threading.Thread(
+                target=self._leave, args=(killed_by,), name="leave", daemon=True
+            )
             logger.error("A child was ended by signal %s, so this worker ends too.", killed_by)
             os.kill(os.getpid(), signal.SIGTERM)  # Celery takes no more, and asks long work to stop
-            threading.Thread(target=self._leave, name="leave", daemon=True).start()
+            self._leaving.start()
         return codes
 
-    def _leave(self) -> None:
-        """End as soon as no child works; Celery's own end waits for the lock as well."""
+    def join(self) -> None:
+        """Wait for the children, or for the end of this process if one of them was killed."""
+        if self._leaving is not None:
+            self._leaving.join()
+        super().join()  # type: ignore[misc]
+
+    def _leave(self, killed_by: int) -> None:
+        """End as soon as no child works; Celery's own end waits for the lock as well.
+
+        The end is that of the child: who watches over us counts failures, and a kill is none.
+        """
         deadline = time.monotonic() + LEAVE_WITHIN_S
         while self._is_working() and time.monotonic() < deadline:
             time.sleep(POLL_S)
         for child in list(self._pool):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child.pid, signal.SIGKILL)
+        if killed_by == signal.SIGKILL:
+            os.kill(os.getpid(), killed_by)
         os._exit(1)
 
     def _is_working(self) -> bool:

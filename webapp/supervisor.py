@@ -106,7 +106,7 @@ class Supervisor:
                 self._start(post)
         elif (code := post.exit_code) is not None:
             self._clear_away(post)
-            delay_s = post.note_failure(self.patience)
+            delay_s = post.note_end(self.patience, code)
             if not post.child.is_optional:
                 say(f"{post.child.name} {ending(code)}; it starts again in {delay_s:g} s.")
             elif post.n_failures == 1:

@@ -3,8 +3,11 @@
 import json
 import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+LATER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def main() -> None:
@@ -25,15 +28,32 @@ def main() -> None:
     (var / "demo-loaded").touch()  # the supervisor shall make no campaign of its own
 
 
-def make_campaign(slug: str, galaxies: int, votes: int) -> Any:
-    """A live campaign of the three-class tree whose galaxies retire after so many votes."""
+def make_campaign(slug: str, galaxies: int, votes: int, ingest: str = "", jobs: int = 0) -> None:
+    """A live campaign of the three-class tree whose galaxies retire after so many votes.
+
+    Args:
+        ingest: a folder of pictures for the jobs.
+        jobs: how many ingests and exports wait until a test lets them begin.
+    """
     from tests import make  # noqa: PLC0415 - Django is set up
 
     rule = {"format": 1, "votes": votes, "artifact": None}
     workflow = make.workflow(n_subjects=galaxies, rule=rule)
     workflow.slug = slug
     workflow.save(update_fields=["slug"])
-    return workflow
+    for number in range(jobs):
+        make_jobs(workflow, Path(ingest), make.user(f"owner-{number}"))
+
+
+def make_jobs(workflow: Any, pictures: Path, owner: Any) -> None:
+    """An ingest and an export that nobody claims before LATER."""
+    from tests import make  # noqa: PLC0415
+    from webapp.exports.services import request_export  # noqa: PLC0415
+
+    ingest = make.batch(pictures, into=make.subject_set())
+    export = request_export(workflow=workflow, asked_by=owner, format="csv")
+    for job in (ingest, export):
+        type(job).objects.filter(pk=job.pk).update(not_before_at=LATER)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Volunteers who send an answer again until it is acknowledged, as the browser's queue does."""
 
 import http.client
+import itertools
 import random
 import threading
 import time
@@ -14,6 +15,7 @@ from tests.bench.volunteers import FIELD, Volunteer, _found
 HTMX = {"Content-Type": "application/x-www-form-urlencoded", "HX-Request": "true"}
 PATHS = [[0], [1], [2]]  # the three-class tree
 SAVED = b"Saved"
+THINKS_S = 0.5  # who goes on until it is over
 
 
 _made: list["Stubborn"] = []
@@ -77,11 +79,17 @@ class Stubborn(Volunteer):
             if status == 200:
                 return content.decode()
 
-    def classify(self, n_votes: int) -> None:
-        """Have so many answers acknowledged, one galaxy after the other."""
+    def classify(self, n_votes: int, is_over: threading.Event | None = None) -> None:
+        """Have so many answers acknowledged, one galaxy after the other.
+
+        Args:
+            is_over: with it, more and more of them until it is set.
+        """
         html = self.open_page()
         token = _found(FIELD["csrfmiddlewaretoken"], html)
-        for _ in range(n_votes):
+        for n_given in itertools.count():
+            if n_given >= n_votes and (is_over is None or is_over.wait(THINKS_S)):
+                return
             html = self.answer(html, token) or self.open_page()
 
     def answer(self, html: str, token: str) -> str:
@@ -108,13 +116,20 @@ class Stubborn(Volunteer):
 
 
 def start(
-    port: int, slug: str, ledger: Ledger, *, n_clients: int, n_votes: int, give_up_s: float
+    port: int,
+    slug: str,
+    ledger: Ledger,
+    *,
+    n_clients: int,
+    n_votes: int,
+    give_up_s: float,
+    is_over: threading.Event | None = None,
 ) -> list[threading.Thread]:
     """Let n clients classify at once; each is a thread that has been started."""
 
     def run(client: Stubborn) -> None:
         try:
-            client.classify(n_votes)
+            client.classify(n_votes, is_over)
         except Exception as error:  # noqa: BLE001 - the test reads it in the ledger
             ledger.problems.append(repr(error))
         finally:

@@ -86,7 +86,7 @@ def web(place: Place, *, n_processes: int = 2) -> Iterator[subprocess.Popen[byte
 @contextlib.contextmanager
 def whole_site(place: Place) -> Iterator[subprocess.Popen[bytes]]:
     """Run database, web, worker and beat under the supervisor."""
-    command = [sys.executable, "-m", "tests.faults.patient"]
+    command = [sys.executable, "-m", "webapp.supervisor"]
     with running(place, command, "supervisor", ends_by=signal.SIGINT) as process:
         wait_until(lambda: _listens(place.port), process)
         yield process
@@ -158,4 +158,13 @@ def _name(pid: int) -> str:
         "webapp.wsgi": "web", "postgres\0-D": "database", "celery\0-A\0webapp.celery\0worker":
         "worker", "celery\0-A\0webapp.celery\0beat": "beat",
     }  # fmt: skip
-    return next((name for mark, name in marks.items() if mark in command), "")
+    name = next((name for mark, name in marks.items() if mark in command), "")
+    return "scorer" if "\0scoring\0" in command else name
+
+
+def has_child(pid: int) -> bool:
+    """Whether a process has one; of a worker's children it is the one that decodes pictures."""
+    try:
+        return any(path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children"))
+    except OSError:
+        return False

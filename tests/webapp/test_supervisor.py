@@ -191,8 +191,30 @@ def test_failures_outside_of_the_window_are_forgotten(tmp_path):
     post = children.Post(child)
     patience = children.Patience(window_s=0.05)
     for _ in range(10):
-        assert post.note_failure(patience) == patience.first_delay_s
+        assert post.note_end(patience, 1) == patience.first_delay_s
         time.sleep(0.06)
+
+
+def test_a_child_that_is_killed_often_has_not_failed(run):
+    running = run({"sleeper": SLEEPER}, most_delay_s=0.1)
+    for _ in range(7):
+        (pid,) = running.pids("child")
+        (running.folder / "child.pid").unlink()
+        os.kill(pid, signal.SIGKILL)
+    running.pids("child")
+    running.process.send_signal(signal.SIGINT)
+    said, _ = running.process.communicate(timeout=10)
+    assert running.process.returncode == 0
+    assert said.count("sleeper was ended by signal 9; it starts again in 0.1 s.") == 6
+
+
+def test_kills_make_a_failing_child_wait_longer_and_do_not_excuse_it(tmp_path):
+    post = children.Post(children.Child("failing", [], tmp_path / "log"))
+    patience = children.Patience(failures=2)
+    delays_s = [post.note_end(patience, code) for code in (-signal.SIGKILL, 1, -signal.SIGKILL)]
+    assert delays_s == [0.5, 1, 2]
+    with pytest.raises(cluster.CannotStart, match="failing ended 2 times"):
+        post.note_end(patience, -signal.SIGSEGV)
 
 
 def test_ctrl_c_reaches_a_child_once_and_through_the_supervisor(run):

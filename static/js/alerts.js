@@ -5,7 +5,10 @@
   const region = document.getElementById("alert");
   const dismiss = document.querySelector("[data-dismiss]");
 
-  function say(sentence) {
+  let failing = ""; // the address whose failure is said
+
+  function say(sentence, address = "") {
+    failing = address;
     region.textContent = sentence;
     dismiss.hidden = sentence === "";
   }
@@ -35,17 +38,18 @@
   }
 
   function clearAfterSuccess({ detail }) {
-    // Polling succeeds all the time; only what the person asked for takes a message away.
-    if (detail.successful && detail.requestConfig?.triggeringEvent?.isTrusted) say("");
+    // Polling succeeds all the time; only what the person asked for takes every message away.
+    const { path, triggeringEvent } = detail.requestConfig ?? {};
+    if (detail.successful && (triggeringEvent?.isTrusted || (path && path === failing))) say("");
   }
 
   dismiss.addEventListener("click", () => say(""));
   document.addEventListener("htmx:beforeRequest", setBusy);
   document.addEventListener("htmx:afterRequest", setBusy);
   document.addEventListener("htmx:afterRequest", clearAfterSuccess);
-  document.addEventListener("htmx:responseError", ({ detail }) => say(sentenceOf(detail.xhr)));
+  document.addEventListener("htmx:responseError", ({ detail }) => say(sentenceOf(detail.xhr), detail.requestConfig.path));
   for (const name of ["htmx:sendError", "htmx:timeout"]) {
-    document.addEventListener(name, () => say(region.dataset.unreachable));
+    document.addEventListener(name, ({ detail }) => say(region.dataset.unreachable, detail.requestConfig.path));
   }
   document.addEventListener("htmx:swapError", () => say(region.dataset.failed));
 

@@ -1,4 +1,4 @@
-// Asks the next question while the site cannot be reached, from questions that were loaded before.
+// Asks the next question while the site cannot answer, from questions that were loaded before.
 "use strict";
 
 (() => {
@@ -109,8 +109,9 @@
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (!navigator.onLine && step(event.detail)) event.preventDefault();
   });
-  for (const name of ["htmx:sendError", "htmx:timeout"]) {
-    document.addEventListener(name, ({ detail }) => { if (step(detail)) window.alerts.say(""); });
+  const isAway = ({ xhr }) => [0, 502, 503, 504].includes(xhr.status); // the site, or what it needs
+  for (const name of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) {
+    document.addEventListener(name, ({ detail }) => { if (isAway(detail) && step(detail)) window.alerts.say(""); });
   }
   document.addEventListener("queue:full", () => load().catch(() => {})); // tried again when it is full again
 })();

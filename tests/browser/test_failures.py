@@ -73,6 +73,7 @@ def test_a_refused_done_is_said_and_can_be_repeated(windows, site, status):
 @pytest.mark.parametrize("status", SENTENCES)
 def test_a_refused_answer_is_said_and_can_be_repeated(windows, status):
     ada = windows.volunteer(PHONE)
+    ada.page.route("**/questions/**", lambda route: route.abort())  # none is at hand
     ada.start()
     ada.answer(1)
     before = state(ada)
@@ -85,6 +86,17 @@ def test_a_refused_answer_is_said_and_can_be_repeated(windows, status):
     assert state(ada) == before
     ada.page.unroute("**/question/**")
     ada.answer(0)
+    expect(ada.alert).to_be_empty()
+
+
+@pytest.mark.parametrize("status", [502, 503])
+def test_a_site_that_cannot_answer_just_now_stops_nobody_between_questions(windows, status):
+    ada = windows.volunteer(PHONE)
+    ada.start()
+    expect(ada.page.locator("body")).to_have_attribute("data-questions", "ready")
+    ada.page.route("**/question/**", lambda route: tell(route, status))
+    ada.answer(1)
+    ada.answer(1)
     expect(ada.alert).to_be_empty()
 
 

@@ -23,6 +23,7 @@ from tests.faults.place import Place
 pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.slow]
 KILLED = ["database", "broker", "worker", "worker child", "web child", "beat"]
 STORED = "SELECT uuid::text, count(*) FROM classifications_classification GROUP BY 1"
+PATIENCE_MS = 60_000  # the first pages of new processes, on a loaded machine
 CHANCE = random.Random(1936)
 
 
@@ -66,7 +67,7 @@ def site(tmp_path: Path) -> Iterator[Whole]:
         more = {"CSP_REPORT_URI": uri, "BEAT_EVERY_S": "2", **broker.environment}
         here = Place(tmp_path / "var", free_port(), more)
         (here.var / "log").mkdir(parents=True)
-        with place.whole_site(here) as supervisor:
+        with place.whole_site(here, within_s=300) as supervisor:
             yield Whole(here, supervisor, broker, uri)
 
 
@@ -83,6 +84,7 @@ def windows(browser: Browser, site: Whole) -> Iterator[Windows]:
 def operator(windows: Windows, site: Whole) -> Page:
     """Seat an administrator before the page Operations."""
     vera = windows.volunteer(DESKTOP)
+    vera.page.set_default_timeout(PATIENCE_MS)
     vera.sign_up("vera")
     site.manage("set_role", "vera", "admin")
     vera.page.goto("/manage/operations/")
@@ -99,6 +101,7 @@ def picture(name: str, ada: Volunteer, operations: Page) -> None:
 def test_nobody_loses_an_answer_and_the_operator_sees_all_come_back(windows, site):
     operations = operator(windows, site)
     ada = windows.volunteer(PHONE)
+    ada.page.set_default_timeout(PATIENCE_MS)
     ada.page.goto(f"/c/{SLUG}/classify/")
     ada.see_first()
     given = []
@@ -116,5 +119,6 @@ def test_nobody_loses_an_answer_and_the_operator_sees_all_come_back(windows, sit
     for process in ("worker", "beat"):
         pids = partial(lambda kind: place.parts(site.supervisor.pid).get(kind), process)
         place.wait_until(pids, site.supervisor, process)
+    expect(operations.locator("#alert")).to_be_empty(timeout=PATIENCE_MS)
     expect(operations.locator("#running")).not_to_contain_text("silent", timeout=120_000)
     picture("after", ada, operations)

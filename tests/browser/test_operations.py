@@ -151,3 +151,14 @@ def test_a_retry_needs_no_script(vera, site):
     expect(page.get_by_text("It is tried again within half a minute.")).to_be_visible()
     state = "SELECT status FROM classifications_reweighing WHERE id = %s"
     assert site.rows(state, [pk]) == [("pending",)]
+
+
+def test_a_failure_is_said_until_the_page_follows_again(vera):
+    page = vera()
+    alert = page.locator("#alert")
+    page.route("**/operations/now/", lambda route: route.fulfill(status=503, body="<p>"))
+    page.evaluate(REFRESH)
+    expect(alert).to_contain_text("Saving is paused")
+    page.unroute("**/operations/now/")
+    page.evaluate(REFRESH)
+    expect(alert).to_be_empty()

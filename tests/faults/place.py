@@ -84,11 +84,15 @@ def web(place: Place, *, n_processes: int = 2) -> Iterator[subprocess.Popen[byte
 
 
 @contextlib.contextmanager
-def whole_site(place: Place) -> Iterator[subprocess.Popen[bytes]]:
-    """Run database, web, worker and beat under the supervisor."""
+def whole_site(place: Place, *, within_s: float = LONG_S) -> Iterator[subprocess.Popen[bytes]]:
+    """Run database, web, worker and beat under the supervisor.
+
+    Args:
+        within_s: until it answers; the first start of all also draws the demo's galaxies.
+    """
     command = [sys.executable, "-m", "webapp.supervisor"]
     with running(place, command, "supervisor", ends_by=signal.SIGINT) as process:
-        wait_until(lambda: _listens(place.port), process)
+        wait_until(lambda: _listens(place.port), process, "the site", within_s=within_s)
         yield process
 
 

@@ -28,7 +28,7 @@ from prometheus_client.registry import Collector
 from webapp.backups.queries import last_good_drill
 from webapp.classifications import recounting
 from webapp.common.models import Mail, Process
-from webapp.dashboard import longwork, rates
+from webapp.dashboard import longwork, rates, storage
 from webapp.workflows.models import Workflow
 
 if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
@@ -84,6 +84,11 @@ class Site(Collector):
             sum(rates.last_minute().values()),
         )
         yield _gauge("site_mail_waiting", "Mails that wait to be sent.", Mail.objects.count())
+        yield _gauge(
+            "site_oldest_transaction_seconds",
+            "Since the oldest open transaction began; the database cannot clean up behind it.",
+            storage.oldest_transaction_s(),
+        )
         yield from _recounts()
         backup = last_good_drill()
         yield _gauge(

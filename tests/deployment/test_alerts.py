@@ -117,6 +117,9 @@ FAULTS: dict[str, Callable[[SimpleNamespace], Any]] = {
     "WorkFailed": lambda place: leave_work(place, status="failed"),
     "NoWorker": lambda _: Process.objects.filter(kind="worker").delete(),
     "DiskFull": lambda place: set_free(place, 4e9),
+    "FoldersReadOnly": lambda place: place.patch.setattr(
+        storage, "unwritable", lambda: (place.folder,)
+    ),
     "OldTransaction": lambda place: place.patch.setattr(
         storage, "oldest_transaction_s", lambda: 1200.0
     ),

@@ -85,6 +85,11 @@ class Site(Collector):
         )
         yield _gauge("site_mail_waiting", "Mails that wait to be sent.", Mail.objects.count())
         yield _gauge(
+            "site_unwritable_folders",
+            "Folders of pictures, uploads and files that cannot be written to.",
+            len(storage.unwritable()),
+        )
+        yield _gauge(
             "site_oldest_transaction_seconds",
             "Since the oldest open transaction began; the database cannot clean up behind it.",
             storage.oldest_transaction_s(),

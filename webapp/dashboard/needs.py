@@ -99,6 +99,12 @@ def _of_storage(stored: Storage) -> Iterator[Need]:
             "behind it: see in pg_stat_activity whose it is, and end it."
         )
         yield Need(words % {"minutes": f"{minutes:,}"}, "storage")
+    for folder in stored.unwritable:
+        words = _(
+            "Nothing can be written to %(folder)s: is its disk read-only, or somebody else's? "
+            "Uploads and files fail until it can be."
+        )
+        yield Need(words % {"folder": folder}, "storage")
 
 
 def _of_backups() -> Iterator[Need]:

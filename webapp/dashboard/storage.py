@@ -2,10 +2,12 @@
 
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 from django.conf import settings
 from django.db import connection
 
+from webapp.common.checks import is_writable
 from webapp.common.start import existing
 
 
@@ -17,6 +19,7 @@ class Storage:
     free_bytes: int
     database_bytes: int
     oldest_transaction_s: float = 0.0  # of the database
+    unwritable: tuple[Path, ...] = ()  # folders
 
     @property
     def used_bytes(self) -> int:
@@ -40,10 +43,16 @@ def oldest_transaction_s() -> float:
         return max(0.0, cursor.fetchone()[0])
 
 
+def unwritable() -> tuple[Path, ...]:
+    """Return the folders that this process should be able to write to, and cannot."""
+    folders = (settings.MEDIA_ROOT, settings.UPLOADS_ROOT, settings.EXPORTS_ROOT)
+    return tuple(Path(folder) for folder in folders if not is_writable(Path(folder)))
+
+
 def storage() -> Storage:
     """Ask the disk and the database."""
     disk = shutil.disk_usage(existing(settings.VAR_DIR))
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_database_size(current_database())")
         n_bytes = cursor.fetchone()[0]
-    return Storage(disk.total, disk.free, n_bytes, oldest_transaction_s())
+    return Storage(disk.total, disk.free, n_bytes, oldest_transaction_s(), unwritable())

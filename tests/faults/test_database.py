@@ -1,4 +1,4 @@
-"""The database is killed, read-only, full, or locked by somebody: RS-5, RS-7, RS-41, F3, F4, F11-F13.
+"""The database is killed, read-only, full, or locked: RS-5, RS-7, RS-41, F3, F4, F8, F11 to F13.
 
 While it is away the site says so and stores nothing; afterwards the same web processes go on.
 """

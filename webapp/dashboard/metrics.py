@@ -153,6 +153,6 @@ def _recounts() -> Iterator[GaugeMetricFamily]:
         last = recounts.get(workflow.pk)
         since = last.finished_at if last and last.finished_at else workflow.created_at
         wrong.add_metric([workflow.slug], last.n_differences if last else 0)
-        ages.add_metric([workflow.slug], (timezone.now() - since).total_seconds())
+        ages.add_metric([workflow.slug], max(0.0, (timezone.now() - since).total_seconds()))
     yield wrong
     yield ages

@@ -1,4 +1,4 @@
-"""Where the bytes are, the disk under VAR_DIR and the database wherever it is; and what keeps it."""
+"""Where the bytes are, on the disk under VAR_DIR and in the database, and what is in the way."""
 
 import shutil
 from dataclasses import dataclass

@@ -28,7 +28,7 @@ from webapp.consensus.models import Progress
 from webapp.dashboard import rates
 from webapp.exports import snapshot
 from webapp.exports.exchange import KINDS
-from webapp.exports.panoptes import CLASSIFICATIONS
+from webapp.exports.models import Table
 from webapp.subjects.models import IngestBatch
 
 pytestmark = pytest.mark.django_db
@@ -150,7 +150,7 @@ def figures(client) -> str:
 
 
 def exported(workflow) -> list[dict[str, str]]:
-    kind = KINDS[CLASSIFICATIONS]
+    kind = KINDS[Table.PANOPTES]
     with snapshot.one_moment() as moment:
         rows = [row for part in kind.rows(moment, workflow) for row in part]
     return [dict(zip(kind.header(workflow), row, strict=True)) for row in rows]

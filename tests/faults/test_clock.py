@@ -8,6 +8,8 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -125,7 +127,8 @@ def test_nothing_that_is_shown_or_exported_took_less_than_no_time(client):
     galaxy = workflow.subject_sets.get().subjects.order_by("pk")[1]
     shown = make.shown_subject(who, workflow, galaxy)
     jump(-2)
-    # The page was signed before; what it says of the time does not move.
+    # The page was signed before, and says a time that is to come.
+    shown = replace(shown, shown_at=shown.shown_at + timedelta(hours=2))
     services.record_classification(identity=who, uuid=uuid4(), shown=shown, path=[0])
     client.force_login(vera)
     text = b"".join(client.get(reverse(MINE)).streaming_content).decode()

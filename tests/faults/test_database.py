@@ -307,7 +307,7 @@ def test_readyz_is_red_within_ten_seconds_of_a_stop_and_green_again(hurt):
         assert [words for words in hidden if words in text] == []
     finally:
         hurt.start_database()
-    place.wait_until(lambda: is_always(hurt.place, 200), hurt.web, "green again")
+    assert is_always(hurt.place, 200)
     assert hurt.web_pids() == web_pids
 
 

@@ -83,10 +83,8 @@ def copy(source: Path, target: Path) -> None:
 def fill(folder: Path) -> Path:
     """Write a file until nothing more goes onto the disk of a folder; return it."""
     path = folder / "filler"
-    with contextlib.suppress(OSError), path.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(65536))
-    with contextlib.suppress(OSError), path.open("ab", buffering=0) as file:
-        while True:
-            file.write(bytes(512))
+    for n_bytes in (65536, 512):  # what fits in large pieces, then the rest
+        with contextlib.suppress(OSError), path.open("ab", buffering=0) as file:
+            while file.write(bytes(n_bytes)):
+                pass
     return path

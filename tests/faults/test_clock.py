@@ -57,7 +57,7 @@ def jump(hours: int) -> None:
 
 
 def claimed() -> IngestBatch:
-    row = work.claim(make.batch(Path("nowhere")))
+    row: IngestBatch | None = work.claim(make.batch(Path("nowhere")))
     assert row is not None
     return row
 
@@ -149,7 +149,8 @@ def test_nothing_that_is_shown_or_exported_took_less_than_no_time(client):
 
 
 def figures(client) -> str:
-    return client.get("/metrics").content.decode()
+    text: str = client.get("/metrics").content.decode()
+    return text
 
 
 def exported(workflow) -> list[dict[str, str]]:

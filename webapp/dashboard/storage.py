@@ -40,7 +40,7 @@ def oldest_transaction_s() -> float:
     """Return for how long the oldest transaction of others has been open, 0 without any."""
     with connection.cursor() as cursor:
         cursor.execute(_OLDEST)
-        return max(0.0, cursor.fetchone()[0])
+        return max(0.0, float(cursor.fetchone()[0]))
 
 
 def unwritable() -> tuple[Path, ...]:

@@ -31,11 +31,12 @@ class Command(migrate.Command):
         """Run what is left until nothing is; what a try has done stays done."""
         for n_left in range(TRIES - 1, -1, -1):
             try:
-                return super().handle(*args, **options)
+                super().handle(*args, **options)
             except OperationalError as error:
                 if not isinstance(error.__cause__, LockNotAvailable) or not n_left:
                     raise
                 said = f"\nSomebody uses a table ({error.__cause__.diag.message_primary})."
                 self.stderr.write(f"{said} It is tried again in {PAUSE_S:.0f} s.")
                 time.sleep(PAUSE_S)
-        return None
+            else:
+                return

@@ -23,6 +23,7 @@ from webapp.backups.models import Drill
 from webapp.classifications import queries, tasks
 from webapp.common.models import Mail, Process
 from webapp.consensus.models import Consensus
+from webapp.dashboard import storage
 from webapp.subjects.models import IngestBatch
 from webapp.workflows.models import Workflow
 
@@ -116,6 +117,12 @@ FAULTS: dict[str, Callable[[SimpleNamespace], Any]] = {
     "WorkFailed": lambda place: leave_work(place, status="failed"),
     "NoWorker": lambda _: Process.objects.filter(kind="worker").delete(),
     "DiskFull": lambda place: set_free(place, 4e9),
+    "FoldersReadOnly": lambda place: place.patch.setattr(
+        storage, "unwritable", lambda: (place.folder,)
+    ),
+    "OldTransaction": lambda place: place.patch.setattr(
+        storage, "oldest_transaction_s", lambda: 1200.0
+    ),
     "CountersDiffer": spoil_a_tally,
     "RecountLate": lambda place: place.workflow.recounts.update(
         finished_at=timezone.now() - LONG_AGO

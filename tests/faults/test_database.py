@@ -1,15 +1,20 @@
-"""The database is killed, read-only, full, or locked by somebody: RS-5, RS-7, F3, F11.
+"""The database is killed, read-only, full, or locked: RS-5, RS-7, RS-41, F3, F4, F8, F11 to F13.
 
 While it is away the site says so and stores nothing; afterwards the same web processes go on.
 """
 
 import contextlib
-import subprocess
+import http.client
+import json
+import re
+import shutil
+import urllib.request
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,11 +22,12 @@ import psycopg
 import pytest
 
 from tests.bench.volunteers import FIELD, _found
-from tests.faults import crowd, place
+from tests.faults import crowd, mounts, place
 from tests.faults.crowd import HTMX, Ledger, Stubborn
-from webapp import cluster, embedded
+from webapp import embedded
 
 pytestmark = [pytest.mark.processes, pytest.mark.slow]
+RED_WITHIN_S = 10.0  # RS-41
 
 
 @dataclass
@@ -151,6 +157,46 @@ def test_a_full_database_pauses_saving_and_goes_on(hurt, table, code):
     assert_kept_after_all(hurt, page, web_pids)
 
 
+def test_a_database_whose_disk_is_full_pauses_saving_and_goes_on(hurt):
+    """A real disk, full to its last block; the segment that the log is in was made before."""
+    ledger, web_pids = Ledger(), hurt.web_pids()
+    data = embedded.data_folder(hurt.place.var).resolve()
+    hurt.server.stop()
+    try:
+        with mounts.own_mounts(), mounts.small_disk(data, free_mb=60) as disk:
+            hurt.start_database()
+            try:
+                vote_while_full(hurt, disk, ledger)
+            finally:
+                hurt.server.stop()
+    finally:
+        hurt.start_database()
+    assert ledger.problems == []
+    assert len(ledger.acknowledged) == 4 * 30
+    assert sorted(stored(hurt.place, *ledger.acknowledged)) == sorted(ledger.acknowledged.values())
+    assert hurt.web_pids() == web_pids
+    hurt.place.assert_recount_agrees()
+
+
+def vote_while_full(hurt, disk: Path, ledger: Ledger) -> None:
+    reader = Stubborn(hurt.place.port, "many", Ledger(), give_up_s=place.LONG_S)
+    reader.classify(1)
+    hurt.place.sql("SELECT pg_switch_wal()")
+    hurt.place.sql("CHECKPOINT")
+    filler = mounts.fill(disk)
+    threads = crowd.start(
+        hurt.place.port, "many", ledger, n_clients=4, n_votes=30, give_up_s=place.LONG_S
+    )
+    try:
+        place.wait_until(partial(was_away, ledger, 12), hurt.web, "503")
+        assert reader.request("GET", "/my/")[0] == 200  # what only reads goes on
+        assert shutil.disk_usage(disk).free < 65536
+    finally:
+        filler.unlink()
+        for thread in threads:
+            thread.join()
+
+
 def has_come_to(ledger: Ledger, n_answers: int) -> bool:
     return len(ledger.acknowledged) >= n_answers
 
@@ -230,33 +276,99 @@ def test_a_database_away_for_a_while_answers_503_and_pages_that_need_none_still_
     assert_kept_after_all(hurt, page, web_pids)
 
 
-@contextlib.contextmanager
-def careless_server(data, setting: str) -> Iterator[str]:
-    """A server that somebody else runs, with one setting that could lose answers."""
-    located = cluster.locate(data)
-    cluster.prepare(located)
-    log = data.with_name("careless.log")
-    with log.open("ab") as messages:
-        process = subprocess.Popen(
-            [*located.command, "-c", f"{setting}=off"], stdout=messages, stderr=messages, cwd="/",
-            start_new_session=True, **located.identity,
-        )  # fmt: skip
+def readiness(site: place.Place) -> tuple[int, str]:
+    """What the site says to whoever asks whether it may be sent visitors."""
+    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=place.LONG_S)
     try:
-        embedded.wait_until_ready(located.url, lambda: process.poll() is None, log)
-        yield located.url
+        connection.request("GET", "/readyz")
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
     finally:
-        process.terminate()
-        process.wait(place.LONG_S)
+        connection.close()
 
 
-@pytest.mark.parametrize("setting", ["fsync", "synchronous_commit", "full_page_writes"])
-def test_a_server_that_could_lose_answers_is_refused_with_one_sentence(tmp_path, setting):
-    site = place.Place(tmp_path / "var", place.free_port(), {})
-    with careless_server(tmp_path / "postgres", setting) as url:
-        refused = site.run(
-            "-m", "webapp.supervisor", DATABASE_URL=url, SECRET_KEY="x" * 20 + "abcdefgh" * 5
+def is_always(site: place.Place, status: int) -> bool:
+    """More requests in a row than there are threads, each of which has its own connection."""
+    return all(readiness(site)[0] == status for _ in range(20))
+
+
+def test_readyz_is_red_within_ten_seconds_of_a_stop_and_green_again(hurt):
+    web_pids = hurt.web_pids()
+    place.wait_until(lambda: is_always(hurt.place, 200), hurt.web, "green")
+    hurt.server.stop()
+    try:
+        place.wait_until(lambda: is_always(hurt.place, 503), hurt.web, "red", within_s=RED_WITHIN_S)
+        _, text = readiness(hurt.place)
+        checks = json.loads(text)["checks"]
+        assert {name for name, check in checks.items() if not check["ok"]} == {"database"}
+        assert "does not answer" in checks["database"]["is"]
+        key = (hurt.place.var / "secret-key").read_text()
+        hidden = [key, str(hurt.place.var), str(hurt.server.cluster.socket_dir), "postgres"]
+        assert [words for words in hidden if words in text] == []
+    finally:
+        hurt.start_database()
+    assert is_always(hurt.place, 200)
+    assert hurt.web_pids() == web_pids
+
+
+FAILS_FIVE_TIMES = """
+    CREATE SEQUENCE n_failures;
+    GRANT USAGE ON SEQUENCE n_failures TO PUBLIC;
+    CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        CASE nextval('n_failures')
+            WHEN 1, 3, 5 THEN RAISE serialization_failure;
+            WHEN 2, 4 THEN RAISE deadlock_detected;
+            ELSE RETURN NULL;
+        END CASE;
+    END $$;
+    CREATE TRIGGER fails AFTER INSERT ON classifications_standing
+    FOR EACH ROW EXECUTE FUNCTION fails()
+"""
+
+
+def test_five_serialization_failures_are_said_one_by_one_and_the_sixth_time_it_is_stored(hurt):
+    """The site tries once, so that nobody waits for it; the browser comes again."""
+    page, web_pids = open_page(hurt.place), hurt.web_pids()
+    with as_superuser(hurt.place) as connection:
+        connection.execute(FAILS_FIVE_TIMES)
+        try:
+            for n_failures in range(1, 6):
+                assert_away(page)
+                said = connection.execute("SELECT last_value FROM n_failures").fetchone()
+                assert said == (n_failures,)
+                assert stored(hurt.place, page.uuid) == []
+            assert page.post()[0] == 200
+        finally:
+            connection.execute("DROP FUNCTION fails CASCADE; DROP SEQUENCE n_failures")
+    assert_kept_after_all(hurt, page, web_pids)
+
+
+def oldest_transaction_s(site: place.Place) -> float:
+    with urllib.request.urlopen(f"http://127.0.0.1:{site.port}/metrics") as answer:
+        text = answer.read().decode()
+    found = re.search(r"^site_oldest_transaction_seconds (\S+)$", text, re.MULTILINE)
+    assert found
+    return float(found[1])
+
+
+def test_a_transaction_that_somebody_leaves_open_keeps_nobody_and_its_age_is_a_figure(hurt):
+    """An administrator has read every table, written something, and gone for coffee."""
+    web_pids, ledger = hurt.web_pids(), Ledger()
+    with psycopg.connect(embedded.database_url(hurt.place.var)) as other:
+        for table in ("classifications_classification", "consensus_consensus"):
+            other.execute(f"SELECT count(*) FROM {table}")
+        other.execute("UPDATE workflows_workflow SET text = 'New words.' WHERE slug = 'single'")
+        before_s = oldest_transaction_s(hurt.place)
+        threads = crowd.start(
+            hurt.place.port, "many", ledger, n_clients=4, n_votes=3, give_up_s=place.LONG_S
         )
-    assert refused.returncode == 1
-    assert refused.stderr.count("\n") == 1
-    assert f"{setting}=off" in refused.stderr
-    assert f"set {setting}=on" in refused.stderr
+        for thread in threads:
+            thread.join()
+        assert ledger.problems == []
+        assert len(ledger.acknowledged) == 4 * 3
+        assert set(ledger.statuses) <= {200, 302}
+        place.wait_until(lambda: oldest_transaction_s(hurt.place) > before_s + 1, hurt.web, "age")
+        other.rollback()
+    place.wait_until(lambda: oldest_transaction_s(hurt.place) < before_s + 1, hurt.web, "youth")
+    assert hurt.web_pids() == web_pids
+    hurt.place.assert_recount_agrees()

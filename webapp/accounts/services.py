@@ -12,6 +12,7 @@ from webapp.accounts.identity import Identity
 from webapp.accounts.models import Role, User, Volunteer
 from webapp.common import audit
 from webapp.common.errors import DomainError
+from webapp.common.fields import columns_of
 
 
 class LastAdministrator(DomainError):
@@ -115,11 +116,11 @@ def _is_there(user: User) -> bool:
         return cursor.fetchone() is not None
 
 
-_SAME = """
-    SELECT * FROM accounts_volunteer
+_SAME = f"""
+    SELECT {columns_of(Volunteer)} FROM accounts_volunteer
     WHERE id = %(id)s OR user_id = (SELECT user_id FROM accounts_volunteer WHERE id = %(id)s)
     ORDER BY is_browser, id FOR UPDATE
-"""
+"""  # noqa: S608 - names of columns
 
 
 def lock_person(volunteer: Volunteer) -> list[Volunteer]:

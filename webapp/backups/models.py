@@ -24,4 +24,4 @@ class Drill(models.Model):
     @property
     def age_s(self) -> float:
         """Seconds since the moment that the backup is of."""
-        return (timezone.now() - self.made_at).total_seconds()
+        return max(0.0, (timezone.now() - self.made_at).total_seconds())

@@ -58,7 +58,7 @@ def measure_insight(workflow: Workflow, *, is_rationed: bool = True) -> None:
 
 def _may_measure(known: Insight) -> bool:
     wait_s = max(settings.INSIGHT_EVERY_S, PROGRESS_RATION * known.took_s)
-    return timezone.now() - known.measured_at >= timedelta(seconds=wait_s)
+    return abs(timezone.now() - known.measured_at) >= timedelta(seconds=wait_s)
 
 
 _DAYS = """

@@ -49,7 +49,8 @@ def last_answer(own: Sequence[int]) -> Classification | None:
 def seconds_left(row: Classification) -> int:
     """Return for how many seconds an answer may still be changed."""
     age = timezone.now() - row.received_at
-    return max(0, settings.CHANGE_ANSWER_S - int(age.total_seconds()))
+    age_s = max(0, int(age.total_seconds()))  # the clock may have been put back
+    return max(0, settings.CHANGE_ANSWER_S - age_s)
 
 
 @transaction.atomic

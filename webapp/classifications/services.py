@@ -24,6 +24,7 @@ from webapp.classifications.models import Classification, Handout, Standing
 from webapp.classifications.shown import Shown
 from webapp.common import audit
 from webapp.common.errors import DomainError, NotFound
+from webapp.common.fields import columns_of
 from webapp.consensus import services as consensus
 from webapp.consensus.models import Consensus
 from webapp.subjects.models import Subject
@@ -206,7 +207,8 @@ class _Inserted(NamedTuple):
 # gives a standing to a first answer only, or to one whose earlier test answer was cleared. An
 # excluded volunteer's answers are kept, and do not count from the start. Of a person's rows the one
 # with most answers says the weight: one may be new. Nothing is stored for somebody whose last so
-# many answers are all of the last minute.
+# many answers are all of the last minute (what is of a time to come is from before the clock was
+# put back).
 _INSERT = """
     WITH stored AS (
         INSERT INTO classifications_classification (
@@ -218,7 +220,8 @@ _INSERT = """
             SELECT FROM (
                 SELECT received_at FROM classifications_classification
                 WHERE volunteer_id = ANY(%s) ORDER BY id DESC OFFSET %s LIMIT 1
-            ) pace WHERE received_at > statement_timestamp() - interval '1 minute')
+            ) pace WHERE received_at BETWEEN
+                statement_timestamp() - interval '1 minute' AND statement_timestamp())
         ON CONFLICT (uuid) DO NOTHING
         RETURNING id, workflow_id, subject_id, volunteer_id
     )
@@ -322,15 +325,16 @@ def _count(row: Classification, tally: Consensus, weight: float) -> None:
 
 
 # One round trip: the answered handout goes, the new one comes, and its galaxy is read.
-_HAND_OUT = """
+_HAND_OUT = f"""
     WITH gone AS (DELETE FROM classifications_handout WHERE uuid = %s AND holder = %s),
     active AS (SELECT model_id FROM registry_activemodel WHERE workflow_id = %s),
     made AS (
         INSERT INTO classifications_handout (
             uuid, holder, workflow_id, subject_id, tree_id, stream, score, shown_at, model_id)
         SELECT %s, %s, %s, %s, %s, %s, %s, %s, (SELECT model_id FROM active))
-    SELECT *, (SELECT model_id FROM active) AS active_model_id FROM subjects_subject WHERE id = %s
-"""
+    SELECT {columns_of(Subject)}, (SELECT model_id FROM active) AS active_model_id
+    FROM subjects_subject WHERE id = %s
+"""  # noqa: S608 - names of columns
 
 
 def hand_out(

@@ -43,7 +43,7 @@ def problems() -> Iterator[tuple[str, str]]:
         yield "allowed_hosts", ANY_HOST.format(hosts=hosts)
     if not settings.EMAIL_HOST:
         yield "mail", NO_MAIL
-    if not _is_writable(Path(media)):
+    if not is_writable(Path(media)):
         yield "media", NO_MEDIA.format(media=media)
 
 
@@ -55,7 +55,7 @@ def _is_strong(key: str) -> bool:
     )
 
 
-def _is_writable(folder: Path) -> bool:
+def is_writable(folder: Path) -> bool:
     """Return True if the folder, or the first of its parents that exists, can be written to."""
     place = next(path for path in (folder, *folder.parents) if path.exists())
     return place.is_dir() and os.access(place, os.W_OK | os.X_OK)

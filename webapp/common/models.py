@@ -92,7 +92,8 @@ class Process(models.Model):
     @property
     def is_alive(self) -> bool:
         """False if it has been silent for too long."""
-        return timezone.now() - self.seen_at < timedelta(seconds=SILENT_AFTER_S)
+        # Of a time to come: it spoke before the clock was put back.
+        return abs(timezone.now() - self.seen_at) < timedelta(seconds=SILENT_AFTER_S)
 
 
 class AuditEntry(models.Model):

@@ -64,7 +64,10 @@ def _claim(rows: "models.QuerySet[Work]") -> Work | None:
     waiting = Q(status=WorkStatus.PENDING) & (
         Q(not_before_at__isnull=True) | Q(not_before_at__lte=Now())
     )
-    abandoned = Q(status=WorkStatus.RUNNING, lease_expires_at__lt=Now())
+    # No lease is that long: the clock was put back since, and its holder may be long dead.
+    impossible = Q(lease_expires_at__gt=Now() + timedelta(seconds=2 * settings.LEASE_S))
+    over = Q(lease_expires_at__lt=Now()) | impossible
+    abandoned = Q(status=WorkStatus.RUNNING) & over
     found = (
         rows.filter(waiting | abandoned)
         .select_for_update(skip_locked=True, no_key=True)

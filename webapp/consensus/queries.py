@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 
+from webapp.common.fields import columns_of
 from webapp.consensus.models import Consensus, Flag
 from webapp.subjects.models import Subject
 from webapp.workflows.models import Workflow
@@ -37,12 +38,12 @@ def counts(workflow: Workflow) -> Counts:
         return Counts(*cursor.fetchone())
 
 
-_SAMPLE = """
-    SELECT * FROM subjects_subject WHERE id IN (
+_SAMPLE = f"""
+    SELECT {columns_of(Subject)} FROM subjects_subject WHERE id IN (
         SELECT subject_id FROM consensus_consensus
         WHERE workflow_id = %s AND retired_reason NOT IN ('withdrawn', 'unseen')
         ORDER BY random() LIMIT %s)
-"""
+"""  # noqa: S608 - names of columns
 
 
 def sample(workflow: Workflow, *, at_most: int) -> list[Subject]:

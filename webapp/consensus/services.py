@@ -17,6 +17,7 @@ from inference.belief.posterior import Posterior
 from inference.belief.retirement import Rule, Verdict
 from inference.formats.tree import Tree
 from webapp.common.errors import NotFound
+from webapp.common.fields import columns_of
 from webapp.consensus import evidence, tally
 from webapp.consensus.models import (
     NOT_JUDGED,
@@ -49,10 +50,10 @@ def lock_tally(*, workflow_id: int, subject_id: int) -> Consensus:
 
 # Written out, like the update below: every vote pays for them, and would pay for the query
 # compiler too.
-_LOCK = """
-    SELECT * FROM consensus_consensus WHERE workflow_id = %s AND subject_id = %s
-    FOR NO KEY UPDATE
-"""
+_LOCK = f"""
+    SELECT {columns_of(Consensus)} FROM consensus_consensus
+    WHERE workflow_id = %s AND subject_id = %s FOR NO KEY UPDATE
+"""  # noqa: S608 - names of columns
 
 
 def present(workflow: Workflow) -> Workflow:

@@ -124,14 +124,15 @@ def gold_file(request: HttpRequest, workflow: Workflow) -> HttpResponse:
     form = GoldFileForm(*sent_to(request))
     checked, upload = None, ""
     if form.is_bound and form.is_valid():
-        path = uploads.keep(form.cleaned_data["file"], "csv")
+        path = None
         try:
+            path = uploads.keep(form.cleaned_data["file"], "csv")
             checked = gold_csv.check(workflow, path)
         except DomainError as error:
             form.add_error("file", str(error))
-        if checked is None or checked.problems:
+        if path and (checked is None or checked.problems):
             path.unlink(missing_ok=True)
-        upload = path.stem
+        upload = path.stem if path else ""
     return _file_page(request, workflow, form, checked, upload)
 
 

@@ -68,7 +68,7 @@ def _kind(model: type[BackgroundWork]) -> Kind:
         meta.label_lower,
         str(meta.verbose_name_plural),
         **found,
-        oldest_age=oldest and timezone.now() - oldest,
+        oldest_age=oldest and max(timedelta(0), timezone.now() - oldest),
     )
 
 

@@ -28,7 +28,7 @@ from prometheus_client.registry import Collector
 from webapp.backups.queries import last_good_drill
 from webapp.classifications import recounting
 from webapp.common.models import Mail, Process
-from webapp.dashboard import longwork, rates
+from webapp.dashboard import longwork, rates, storage
 from webapp.workflows.models import Workflow
 
 if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
@@ -84,6 +84,16 @@ class Site(Collector):
             sum(rates.last_minute().values()),
         )
         yield _gauge("site_mail_waiting", "Mails that wait to be sent.", Mail.objects.count())
+        yield _gauge(
+            "site_unwritable_folders",
+            "Folders of pictures, uploads and files that cannot be written to.",
+            len(storage.unwritable()),
+        )
+        yield _gauge(
+            "site_oldest_transaction_seconds",
+            "Since the oldest open transaction began; the database cannot clean up behind it.",
+            storage.oldest_transaction_s(),
+        )
         yield from _recounts()
         backup = last_good_drill()
         yield _gauge(
@@ -143,6 +153,6 @@ def _recounts() -> Iterator[GaugeMetricFamily]:
         last = recounts.get(workflow.pk)
         since = last.finished_at if last and last.finished_at else workflow.created_at
         wrong.add_metric([workflow.slug], last.n_differences if last else 0)
-        ages.add_metric([workflow.slug], (timezone.now() - since).total_seconds())
+        ages.add_metric([workflow.slug], max(0.0, (timezone.now() - since).total_seconds()))
     yield wrong
     yield ages

@@ -12,6 +12,9 @@ from webapp.common.models import Process
 from webapp.dashboard.doing import Doing
 from webapp.dashboard.health import Check
 from webapp.dashboard.longwork import Kind
+from webapp.dashboard.storage import Storage
+
+OLD_TRANSACTION_S = 600.0  # as in deploy/alerts.yml
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ def needs(
     processes: Sequence[Process],
     kinds: Sequence[Kind],
     campaigns: Sequence[Doing],
+    stored: Storage,
 ) -> list[Need]:
     """Return everything that needs somebody; nothing if all is well."""
     return [
@@ -39,6 +43,7 @@ def needs(
         *_of_processes(processes),
         *_of_work(kinds),
         *_of_counts(campaigns),
+        *_of_storage(stored),
         *_of_backups(),
     ]
 
@@ -84,6 +89,22 @@ def _of_counts(campaigns: Sequence[Doing]) -> Iterator[Need]:
                 n,
             )
             yield Need(words % {"n": f"{n:,}", "name": one.workflow.name}, "campaigns")
+
+
+def _of_storage(stored: Storage) -> Iterator[Need]:
+    if stored.oldest_transaction_s > OLD_TRANSACTION_S:
+        minutes = int(stored.oldest_transaction_s // 60)
+        words = _(
+            "A transaction has been open for %(minutes)s minutes, and the database cannot clean up "
+            "behind it: see in pg_stat_activity whose it is, and end it."
+        )
+        yield Need(words % {"minutes": f"{minutes:,}"}, "storage")
+    for folder in stored.unwritable:
+        words = _(
+            "Nothing can be written to %(folder)s: is its disk read-only, or somebody else's? "
+            "Uploads and files fail until it can be."
+        )
+        yield Need(words % {"folder": folder}, "storage")
 
 
 def _of_backups() -> Iterator[Need]:

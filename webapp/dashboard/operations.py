@@ -46,13 +46,16 @@ def _context() -> dict[str, Any]:
     processes = list(Process.objects.order_by("kind", "name"))
     last_minute = rates.last_minute()
     campaigns = doing.campaigns(last_minute)
+    stored = storage()
     return {
         "now": timezone.now(),
         "every_s": EVERY_S,
         "checks": checks,
         "backup": backups.last_good_drill(),
         "drill": backups.last_drill(),
-        "needs": needs(checks=checks, processes=processes, kinds=kinds, campaigns=campaigns),
+        "needs": needs(
+            checks=checks, processes=processes, kinds=kinds, campaigns=campaigns, stored=stored
+        ),
         "n_last_minute": sum(last_minute.values()),
         "last_at": rates.last_at(),
         "campaigns": campaigns,
@@ -60,7 +63,7 @@ def _context() -> dict[str, Any]:
         "kinds": kinds,
         "open_work": longwork.shown(*longwork.OPEN),
         "failed": longwork.shown(WorkStatus.FAILED),
-        "storage": storage(),
+        "storage": stored,
     }
 
 

@@ -8,7 +8,7 @@ from django.db import connection
 _RECENT = """
     SELECT workflow_id, count(*) FROM classifications_classification
     WHERE id > (SELECT coalesce(max(id), 0) FROM classifications_classification) - 20000
-    AND received_at > now() - interval '1 minute'
+    AND received_at BETWEEN statement_timestamp() - interval '1 minute' AND statement_timestamp()
     GROUP BY workflow_id
 """
 

@@ -37,7 +37,7 @@ def _may_make(known: Edition) -> bool:
     if known.is_open or known.finished_at is None:
         return False
     wait_s = max(settings.EDITION_EVERY_S, PROGRESS_RATION * known.took_s)
-    return timezone.now() - known.finished_at >= timedelta(seconds=wait_s)
+    return abs(timezone.now() - known.finished_at) >= timedelta(seconds=wait_s)
 
 
 def _ask(workflow: Workflow, known: Edition | None) -> None:

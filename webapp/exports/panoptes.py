@@ -70,7 +70,8 @@ def _classification(workflow: Workflow, versions: dict[int, str], row: Sequence[
     number, user_id, browser, tree_id, path, created_at, shown_at, received_at, stream = row[:9]
     who = pseudonym(person_of(user_id, browser), workflow.pk)
     metadata = {
-        "started_at": shown_at.isoformat(),
+        # Our clock may have been put back in between; nothing ends before it has begun.
+        "started_at": min(shown_at, received_at).isoformat(),
         "finished_at": received_at.isoformat(),
         "source": "tuning-fork",
         "live_project": True,

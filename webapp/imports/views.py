@@ -3,7 +3,6 @@
 import csv
 from collections.abc import Callable, Iterator
 from functools import wraps
-from pathlib import Path
 from typing import Any, cast
 
 from django.contrib import messages
@@ -70,11 +69,13 @@ def bring(request: HttpRequest) -> HttpResponse:
     sent = dict(form.cleaned_data)
     file = sent.pop("file")
     suffix = "json" if str(file.name).lower().endswith(".json") else "csv"
-    path = uploads.keep(file, suffix, running.FOLDER)
+    path = None
     try:
+        path = uploads.keep(file, suffix, running.FOLDER)
         batch = services.start_import(source=path, source_name=str(file.name), by=user, **sent)
     except DomainError as error:
-        Path(path).unlink(missing_ok=True)
+        if path is not None:
+            path.unlink(missing_ok=True)
         form.add_error(None, str(error))
         return render(request, "imports/bring.html", {"form": form}, status=422)
     return redirect("imports:import", batch.pk)

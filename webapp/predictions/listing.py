@@ -48,7 +48,7 @@ def list_galaxies(workflow: Workflow, model: ModelVersion, *, is_rationed: bool 
 
 def _may_list(known: Lists) -> bool:
     patience_s = max(EVERY_S, PROGRESS_RATION * known.took_s)
-    return timezone.now() - known.made_at >= timedelta(seconds=patience_s)
+    return abs(timezone.now() - known.made_at) >= timedelta(seconds=patience_s)
 
 
 def _put(workflow: Workflow, kind: ListKind, places: Places) -> None:

@@ -143,7 +143,7 @@ def is_silent(run: TrainingRun) -> bool:
     """Return whether a trainer has the run and its heartbeat has long been the same."""
     if not run.worker or run.beat_changed_at is None:
         return False
-    return timezone.now() - run.beat_changed_at > timedelta(seconds=SILENT_S)
+    return abs(timezone.now() - run.beat_changed_at) > timedelta(seconds=SILENT_S)
 
 
 def seconds_left(run: TrainingRun) -> float | None:
@@ -154,7 +154,7 @@ def seconds_left(run: TrainingRun) -> float | None:
     done = share - run.taken_share
     if done <= 0:
         return None
-    took_s = (timezone.now() - run.taken_at).total_seconds()
+    took_s = max(0.0, (timezone.now() - run.taken_at).total_seconds())
     return took_s * (1 - share) / done
 
 

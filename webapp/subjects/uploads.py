@@ -3,6 +3,8 @@
 In server mode the folder is one that web and worker processes share.
 """
 
+import contextlib
+import logging
 import uuid
 from datetime import timedelta
 from pathlib import Path
@@ -11,14 +13,22 @@ from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from webapp.common.errors import DomainError
 from webapp.common.models import WorkStatus
 from webapp.subjects.models import IngestBatch, Phase
+
+logger = logging.getLogger(__name__)
 
 # What waits for a decision or for Retry; after that somebody has to upload it again.
 KEPT = timedelta(days=7)
 # A file without a batch may be one whose batch is about to be written.
 UNCLAIMED_S = 3600.0
+
+
+class NotKept(DomainError):
+    """An upload could not be written."""
 
 
 def keep(upload: "UploadedFile[bytes]", suffix: str, within: str = "") -> Path:
@@ -28,18 +38,26 @@ def keep(upload: "UploadedFile[bytes]", suffix: str, within: str = "") -> Path:
         within: a folder whose owner removes the files itself; none is removed there.
 
     Raises:
-        OSError: the disk is full or read-only; nothing is left of the file.
+        NotKept: the disk is full or read-only; nothing is left of the file.
     """
     folder = Path(settings.UPLOADS_ROOT, within)
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{uuid.uuid4().hex}.{suffix}"
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         with path.open("xb") as file:
             for chunk in upload.chunks():
                 file.write(chunk)
-    except OSError:
-        path.unlink(missing_ok=True)
-        raise
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+        logger.error("The upload %s could not be written: %s", path, error)  # noqa: TRY400
+        raise NotKept(
+            _(
+                "The file could not be stored on the server (%(strerror)s): nothing was kept of "
+                "it. Tell an administrator, and upload it again later."
+            )
+            % {"strerror": error.strerror}
+        ) from None
     return path
 
 

@@ -27,7 +27,7 @@ from django.views.decorators.vary import vary_on_headers
 from webapp.accounts.models import User
 from webapp.common.cells import as_text
 from webapp.common.errors import DomainError
-from webapp.subjects import queries, services
+from webapp.subjects import queries, services, uploads
 from webapp.subjects.forms import SetForm, UploadForm
 from webapp.subjects.models import IngestBatch, SubjectSet
 
@@ -135,11 +135,15 @@ def upload(request: HttpRequest, slug: str) -> HttpResponseBase:
 @csrf_protect
 def _upload(request: HttpRequest, found: SubjectSet) -> HttpResponseBase:
     form = UploadForm(request.POST, request.FILES) if request.method == "POST" else UploadForm()
-    if form.is_bound and form.is_valid():
-        batch = services.start_upload(subject_set=found, actor=_user(request), **form.cleaned_data)
-        return redirect("subjects:batch", found.slug, batch.pk)
     context = {"subject_set": found, "form": form}
-    return render(request, "subjects/upload.html", context, status=_status(form))
+    if not form.is_bound or not form.is_valid():
+        return render(request, "subjects/upload.html", context, status=_status(form))
+    try:
+        batch = services.start_upload(subject_set=found, actor=_user(request), **form.cleaned_data)
+    except uploads.NotKept as error:
+        context["refusal"] = str(error)
+        return render(request, "subjects/upload.html", context, status=503)
+    return redirect("subjects:batch", found.slug, batch.pk)
 
 
 @require_safe

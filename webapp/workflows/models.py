@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from inference.belief.retirement import Rule
 from inference.formats.tree import Tree
 from webapp.accounts.models import User
+from webapp.common.fields import columns_of
 
 
 class TreeVersionManager(models.Manager["TreeVersion"]):
@@ -90,7 +91,9 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
         Raises:
             Workflow.DoesNotExist: there is none.
         """
-        for workflow in self.raw("SELECT * FROM workflows_workflow WHERE id = %s", [pk]):
+        columns = columns_of(self.model)
+        query = f"SELECT {columns} FROM workflows_workflow WHERE id = %s"  # noqa: S608 - names
+        for workflow in self.raw(query, [pk]):
             workflow.tree = TreeVersion.objects.known(workflow.tree_id)
             return workflow
         raise self.model.DoesNotExist

@@ -174,7 +174,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "BACKEND": "webapp.common.limits.Counters",
         "LOCATION": "cache",
         "OPTIONS": {"MAX_ENTRIES": 100_000},  # beyond it Django forgets a third, limits included
     }

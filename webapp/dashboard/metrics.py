@@ -27,6 +27,7 @@ from prometheus_client.registry import Collector
 
 from webapp.backups.queries import last_good_drill
 from webapp.classifications import recounting
+from webapp.common.limits import counters
 from webapp.common.models import Mail, Process
 from webapp.dashboard import longwork, rates
 from webapp.workflows.models import Workflow
@@ -84,6 +85,11 @@ class Site(Collector):
             sum(rates.last_minute().values()),
         )
         yield _gauge("site_mail_waiting", "Mails that wait to be sent.", Mail.objects.count())
+        yield _gauge(
+            "site_limits_shared",
+            "1, or 0 while each process counts tries to sign in for itself.",
+            counters().is_shared(),
+        )
         yield from _recounts()
         backup = last_good_drill()
         yield _gauge(

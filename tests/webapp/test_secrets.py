@@ -19,7 +19,7 @@ SECRETS = {
     "SECRET_KEY": "key-of-the-site-" + 8 * "q7Zr",
     "PSEUDONYM_KEY": "key-of-pseudonyms-" + 8 * "w3Xk",
     "CELERY_BROKER_URL": "redis://:password-of-the-broker-v9Lm@broker.example:6379/0",
-    "METRICS_TOKEN": "token-of-figures-b2Nd",
+    "METRICS_TOKEN": "token-of-figures-b2Xq",
     "BACKUP_KEY": "AGE-SECRET-KEY-OF-BACKUPS-J5TT",
     "EMAIL_HOST_PASSWORD": "password-of-mail-h8Yc",
     "MEDIA_S3_SECRET_KEY": "key-of-the-store-p4Gf",

@@ -40,6 +40,7 @@ class Counters(DatabaseCache):
 
     def __init__(self, table: str, params: dict[str, Any]) -> None:
         super().__init__(table, params)
+        self._table = table
         self._own = LocMemCache("limits", {"OPTIONS": {"MAX_ENTRIES": MOST}})
 
     def get(self, key: str, default: Any = None, version: int | None = None) -> Any:

@@ -108,6 +108,11 @@ def spoil_a_tally(_place) -> None:
     tasks.run_recounts()
 
 
+def hide_the_limits(_place) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE cache RENAME TO cache_elsewhere")
+
+
 LONG_AGO = timedelta(days=3)
 FAULTS: dict[str, Callable[[SimpleNamespace], Any]] = {
     "SiteDown": stop_database,
@@ -128,6 +133,7 @@ FAULTS: dict[str, Callable[[SimpleNamespace], Any]] = {
         finished_at=timezone.now() - LONG_AGO
     ),
     "MailWaits": lambda _: Mail.objects.create(message={}),
+    "LimitsNotShared": hide_the_limits,
     "NoBackup": lambda _: Drill.objects.update(made_at=timezone.now() - LONG_AGO),
 }
 

@@ -10,12 +10,13 @@ from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 
 from webapp.api.models import AccessToken
+from webapp.common.limits import counters
 
 MINUTE_S = 60
 
 
 class _Throttle(SimpleRateThrottle):
-    """Counts the requests of each minute in the site's cache.
+    """Counts the requests of each minute in the site's counters.
 
     One number a minute, where the framework would keep the time of every request.
     """
@@ -32,11 +33,7 @@ class _Throttle(SimpleRateThrottle):
         """Count a request, and say whether it is answered."""
         self.now = self.timer()
         key = f"{self.get_cache_key(request, view)}-{self.now // MINUTE_S:.0f}"
-        n_before = self.cache.get(key, 0)
-        if n_before >= self.per_minute():
-            return False
-        self.cache.set(key, n_before + 1, MINUTE_S)
-        return True
+        return counters().count(key, MINUTE_S) <= self.per_minute()
 
     def wait(self) -> float:
         """Return after how many seconds to come again, one at least."""

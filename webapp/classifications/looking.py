@@ -3,12 +3,13 @@
 What a volunteer left as it came is not in it, so most are empty.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
 
+from inference.errors import InferenceError
+from inference.formats.strict_json import read_object
 from webapp.common.errors import DomainError
 
 View = dict[str, Any]
@@ -32,16 +33,14 @@ def read_view(text: str) -> View | None:
     for each rendering that was looked at, where there are several.
 
     Raises:
-        NotAView: it is no JSON object, or a key or value is none of these.
+        NotAView: it is no JSON object, or a key or value is none of these, or stands twice.
     """
     if not text:
         return None
     try:
-        view = json.loads(text)
-    except (ValueError, RecursionError):
-        view = text
-    if not isinstance(view, dict):
-        raise NotAView(_refusal(text))
+        view = dict(read_object(text, refused=InferenceError, max_bytes=MAX_TEXT))
+    except InferenceError:
+        raise NotAView(_refusal(text)) from None
     for name, value in view.items():
         if name not in _CHECKS or not _CHECKS[name](value):
             raise NotAView(_refusal(f"{name}: {value}"))

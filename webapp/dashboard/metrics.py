@@ -27,6 +27,7 @@ from prometheus_client.registry import Collector
 
 from webapp.backups.queries import last_good_drill
 from webapp.classifications import recounting
+from webapp.common.limits import counters
 from webapp.common.models import Mail, Process
 from webapp.dashboard import longwork, rates, storage
 from webapp.workflows.models import Workflow
@@ -93,6 +94,11 @@ class Site(Collector):
             "site_oldest_transaction_seconds",
             "Since the oldest open transaction began; the database cannot clean up behind it.",
             storage.oldest_transaction_s(),
+        )
+        yield _gauge(
+            "site_limits_shared",
+            "1, or 0 while each process counts tries to sign in for itself.",
+            counters().is_shared(),
         )
         yield from _recounts()
         backup = last_good_drill()

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from webapp.backups import queries as backups
+from webapp.common.limits import counters
 from webapp.common.models import Process
 from webapp.dashboard.doing import Doing
 from webapp.dashboard.health import Check
@@ -40,12 +41,22 @@ def needs(
             for check in checks
             if not check.is_right
         ),
+        *_of_limits(),
         *_of_processes(processes),
         *_of_work(kinds),
         *_of_counts(campaigns),
         *_of_storage(stored),
         *_of_backups(),
     ]
+
+
+def _of_limits() -> Iterator[Need]:
+    if not counters().is_shared():
+        words = _(
+            "The table of the limits cannot be used: each web process counts tries to sign in for "
+            "itself. Its log says why."
+        )
+        yield Need(words, "running")
 
 
 def _of_processes(processes: Sequence[Process]) -> Iterator[Need]:

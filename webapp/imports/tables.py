@@ -4,6 +4,7 @@ import csv
 import gzip
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from webapp.common.errors import DomainError
 MAX_CELL = 10_000_000  # characters
 MOST_OF_NAME = 200  # characters of a galaxy's
 Row = dict[str, str]
+_MOST_DEPTH = 50  # lists and objects in one another
 _NOTHING = ("NA", "nan", "NaN", "null")  # as R, pandas and JSON write an empty cell
 
 
@@ -78,7 +80,11 @@ def json_cell(row: Row, name: str, kind: type[dict[str, Any]] | type[list[Any]])
         RowRefused: it is no JSON of this kind.
     """
     try:
-        value = json.loads(row.get(name) or ("{}" if kind is dict else "[]"), parse_constant=_none)
+        value = json.loads(
+            row.get(name) or ("{}" if kind is dict else "[]"),
+            parse_constant=_none,
+            parse_float=_finite,
+        )
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, kind):
@@ -92,13 +98,25 @@ def _none(_name: str) -> None:
     """Read NaN and infinities, which no JSON has, as nothing."""
 
 
-def storable(value: Any) -> Any:
-    """Return a JSON value that the database takes: no NUL, no lone surrogates."""
+def _finite(text: str) -> float | None:
+    """Read a number that is too large for any as nothing, too."""
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def storable(value: Any, *, depth: int = 0) -> Any:
+    """Return a JSON value that the database takes: no NUL, no lone surrogates.
+
+    Raises:
+        RowRefused: it is nested too deeply.
+    """
+    if depth > _MOST_DEPTH:
+        raise RowRefused(f"The row's JSON is nested more than {_MOST_DEPTH} deep: write it flat.")
     if isinstance(value, str):
         return value.replace("\0", "").encode("utf-8", "backslashreplace").decode()
     if isinstance(value, Mapping):
-        return {storable(str(key)): storable(one) for key, one in value.items()}
-    return [storable(one) for one in value] if isinstance(value, list) else value
+        return {storable(str(key)): storable(one, depth=depth + 1) for key, one in value.items()}
+    return [storable(one, depth=depth + 1) for one in value] if isinstance(value, list) else value
 
 
 def sha256_of(path: Path) -> str:

@@ -12,8 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from tests import make
 from webapp.accounts.models import Role, Volunteer
 from webapp.classifications import gold
-from webapp.classifications.models import Classification, Handout
+from webapp.classifications.models import Classification, Handout, Standing
 from webapp.classifications.shown import Shown
+from webapp.dashboard.services import delete_account
 from webapp.workflows.models import Status, Workflow
 
 pytestmark = pytest.mark.django_db
@@ -102,6 +103,21 @@ def test_a_replay_gets_the_same_receipt(client):
     assert len({receipt.headers["Classification-Id"] for receipt in receipts}) == 1
     assert {receipt.status_code for receipt in receipts} == {200}
     assert Classification.objects.count() == 1
+
+
+def test_what_waits_while_its_account_is_deleted_belongs_to_nobody(client):
+    workflow, alice = make.workflow(n_subjects=2), make.user("alice")
+    client.force_login(alice)
+    waiting, hers = form(handed_out(client, workflow)), make.visitor(alice).holder
+    delete_account(user=alice)
+
+    receipts = [store(client, workflow, waiting) for _ in range(2)]
+
+    stored = Classification.objects.get()
+    assert [receipt.headers["Classification-Id"] for receipt in receipts] == [str(stored.pk)] * 2
+    assert stored.standing.state == Standing.State.COUNTED
+    assert stored.volunteer.user is None
+    assert not Volunteer.objects.filter(uuid=hers).exists()
 
 
 def test_a_receipt_tells_what_experts_say(client):

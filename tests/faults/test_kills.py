@@ -162,6 +162,9 @@ def test_every_acknowledged_answer_is_there_once_whatever_is_killed(site, broker
     assert len(killer.killed) == SIZE.n_kills
     site.assert_recount_agrees()
     assert n_takeovers > 0  # somebody died at work, and all work is done
+    # A worker ends with its child, and the supervisor sees a kill in that.
+    said = (site.var / "log" / "supervisor.test.log").read_text()
+    assert said.count("worker was ended by signal 9") > SIZE.n_each
 
 
 def assert_nothing_is_lost_or_doubled(site: Place, ledger: Ledger, stored: dict[str, int]) -> None:

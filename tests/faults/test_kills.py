@@ -104,10 +104,8 @@ class Killer:
             before = set(self._pids("worker"))
             self._kill(kind)
             # It ends with its child, so that the next kill meets another one.
-            place.wait_until(
-                lambda before=before: not before & set(self._pids("worker")),
-                self.supervisor, "the worker's end",
-            )  # fmt: skip
+            is_gone = partial(self._are_gone, before)
+            place.wait_until(is_gone, self.supervisor, "the worker's end")
 
     def _kill_others(self) -> None:
         for kind in self._shuffled(SIZE.others):
@@ -117,6 +115,9 @@ class Killer:
 
     def _shuffled(self, kinds: list[str]) -> list[str]:
         return random.Random(SEED).sample(kinds * SIZE.n_each, SIZE.n_each * len(kinds))
+
+    def _are_gone(self, workers: set[int]) -> bool:
+        return workers.isdisjoint(self._pids("worker"))
 
     def _pids(self, kind: str) -> list[int]:
         return place.parts(self.supervisor.pid).get(kind, [])

@@ -15,7 +15,7 @@ from tests.bench.volunteers import FIELD, Volunteer, _found
 HTMX = {"Content-Type": "application/x-www-form-urlencoded", "HX-Request": "true"}
 PATHS = [[0], [1], [2]]  # the three-class tree
 SAVED = b"Saved"
-THINKS_S = 0.5  # who goes on until it is over
+THINKS_S = 1.0  # who goes on until it is over
 
 
 _made: list["Stubborn"] = []

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -99,7 +100,12 @@ class Killer:
         for kind in self._shuffled(HOLDERS):
             self._wait_until(self.jobs.begin_one, "the database")
             self._wait_until(self.jobs.is_held, "somebody at work")
+            self._wait_until(partial(self._pids, "worker"), "a worker")
+            before = set(self._pids("worker"))
             self._kill(kind)
+            # It ends with its child, so that the next kill meets another one.
+            is_gone = partial(self._are_gone, before)
+            place.wait_until(is_gone, self.supervisor, "the worker's end")
 
     def _kill_others(self) -> None:
         for kind in self._shuffled(SIZE.others):
@@ -110,7 +116,13 @@ class Killer:
     def _shuffled(self, kinds: list[str]) -> list[str]:
         return random.Random(SEED).sample(kinds * SIZE.n_each, SIZE.n_each * len(kinds))
 
-    def _wait_until(self, is_true: Callable[[], bool], what: str) -> None:
+    def _are_gone(self, workers: set[int]) -> bool:
+        return workers.isdisjoint(self._pids("worker"))
+
+    def _pids(self, kind: str) -> list[int]:
+        return place.parts(self.supervisor.pid).get(kind, [])
+
+    def _wait_until(self, is_true: Callable[[], Any], what: str) -> None:
         place.wait_until(is_true, self.supervisor, what, within_s=GIVE_UP_S)
 
     def _has_come_to(self, goal: float) -> bool:
@@ -125,7 +137,7 @@ class Killer:
 
     def _kill_process(self, kind: str) -> bool:
         """Kill one of a kind; False while there is none, as it has not come back yet."""
-        pids = place.parts(self.supervisor.pid).get(kind, [])
+        pids = self._pids(kind)
         at_work = [pid for pid in pids if kind == "worker child" and place.has_child(pid)]
         try:
             if pids:
@@ -162,6 +174,9 @@ def test_every_acknowledged_answer_is_there_once_whatever_is_killed(site, broker
     assert len(killer.killed) == SIZE.n_kills
     site.assert_recount_agrees()
     assert n_takeovers > 0  # somebody died at work, and all work is done
+    # The supervisor sees a kill in the end of a worker that has lost its child.
+    said = (site.var / "log" / "supervisor.test.log").read_text()
+    assert said.count("worker was ended by signal 9") == SIZE.n_each * len(HOLDERS)
 
 
 def assert_nothing_is_lost_or_doubled(site: Place, ledger: Ledger, stored: dict[str, int]) -> None:

@@ -5,11 +5,12 @@ from typing import Any
 
 from django.core.management.commands import migrate
 from django.db import OperationalError, connections
-from psycopg.errors import LockNotAvailable
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 # Whoever needs a table waits behind a migration that waits for it, so that must be short: a file
-# that is being made may have read the table for minutes.
-LOCK_TIMEOUT_MS = 1000
+# that is being made may have read the table for minutes. Shorter than deadlock_timeout (1 s), so that
+# where a vote and a migration wait for each other it is the migration that gives way.
+LOCK_TIMEOUT_MS = 700
 TRIES, PAUSE_S = 60, 5.0
 
 
@@ -33,7 +34,10 @@ class Command(migrate.Command):
             try:
                 super().handle(*args, **options)
             except OperationalError as error:
-                if not isinstance(error.__cause__, LockNotAvailable) or not n_left:
+                if (
+                    not isinstance(error.__cause__, (LockNotAvailable, DeadlockDetected))
+                    or not n_left
+                ):
                     raise
                 said = f"\nSomebody uses a table ({error.__cause__.diag.message_primary})."
                 self.stderr.write(f"{said} It is tried again in {PAUSE_S:.0f} s.")

@@ -15,6 +15,7 @@ from tests import make
 from webapp import settings as site
 from webapp.accounts.identity import Identity
 from webapp.accounts.models import Role
+from webapp.api.models import Scope
 from webapp.api.services import make_token
 from webapp.api.throttles import ApiThrottle
 from webapp.classifications.models import Classification
@@ -93,7 +94,7 @@ def test_what_is_used_up_is_used_up_in_this_process():
 @pytest.mark.usefixtures("broken")
 def test_programs_are_still_counted(settings):
     settings.API_REQUESTS_PER_MINUTE = 2
-    _, key = make_token(user=make.user("alice", Role.SCIENTIST), name="test", scopes=["read"])
+    _, key = make_token(user=make.user("alice", Role.SCIENTIST), name="test", scopes=[Scope.READ])
     headers = {"Authorization": f"Bearer {key}"}
     answers = [Client().get("/api/workflows/", headers=headers).status_code for _ in range(3)]
     assert answers == [200, 200, 429]

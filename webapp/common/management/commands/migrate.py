@@ -8,7 +8,7 @@ from django.db import OperationalError, connections
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 # Whoever needs a table waits behind a migration that waits for it, so that must be short: a file
-# that is being made may have read the table for minutes. Shorter than deadlock_timeout (1 s), so that
+# that is being made may have read the table for minutes. Below deadlock_timeout (1 s), so that
 # where a vote and a migration wait for each other it is the migration that gives way.
 LOCK_TIMEOUT_MS = 700
 TRIES, PAUSE_S = 60, 5.0

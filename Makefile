@@ -113,10 +113,10 @@ starter: .venv-training/.web ## train the starter network again from DATA=folder
 	@$(TRAINING)/python -m training starter "$(DATA)" --out inference/models/starter.onnx
 
 .PHONY: faults
-faults: .venv/.dev browser ## the long form of the kills, 108 among 200 clients, with its table; then the other faults that a site survives
+faults: .venv/.dev browser ## the long form of the kills, 108 among 200 clients, with its table; then every other fault that a site survives, long forms too
 	@FAULTS=long $(BIN)/python -m pytest -n 0 -s tests/faults/test_kills.py
 	@tests="$$($(BIN)/python -m tests.proofs F1-F16 F23 F25 F26 F28 F31 F32)" && \
-	  $(BIN)/python -m pytest -n 2 --dist worksteal --deselect tests/faults/test_kills.py $$tests
+	  FAULTS=long $(BIN)/python -m pytest -n 2 --dist worksteal --deselect tests/faults/test_kills.py tests/faults $$tests
 
 .PHONY: load
 load: .venv/.dev ## 200 volunteers for MINUTES=10 through every page, then a bot among them

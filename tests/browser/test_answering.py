@@ -263,7 +263,7 @@ def test_what_is_replaced_says_that_it_is_busy(ada):
         }
     }""")
     ada.answer(1)
-    ada.page.wait_for_function("window.busy.length === 2")
+    ada.page.wait_for_function("() => window.busy.length === 2")
     assert ada.page.evaluate("window.busy") == ["true", None]
     assert ada.page.locator("#alert[role=alert]").count() == 1
 

@@ -18,6 +18,7 @@ from tests.browser.site import SLUG, collecting
 from tests.browser.test_queue import answer_and_note, ready
 from tests.browser.volunteer import Volunteer
 from tests.faults import brokers, place
+from tests.faults.forms import long_form
 from tests.faults.place import Place
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.slow]
@@ -98,6 +99,7 @@ def picture(name: str, ada: Volunteer, operations: Page) -> None:
         operations.screenshot(path=Path(folder) / f"killed-{name}-operations.png", full_page=True)
 
 
+@long_form
 def test_nobody_loses_an_answer_and_the_operator_sees_all_come_back(windows, site):
     operations = operator(windows, site)
     ada = windows.volunteer(PHONE)

@@ -62,7 +62,7 @@ def begin(windows, size=SMALL, **options) -> Volunteer:
 
 def see(person: Volunteer) -> None:
     """Wait until the picture is there: before that no answer can be pressed."""
-    person.page.wait_for_function("document.querySelector('.galaxy img')?.complete")
+    person.page.wait_for_function("() => document.querySelector('.galaxy img')?.complete")
     expect(person.answers.first).to_be_enabled()
 
 

@@ -112,7 +112,7 @@ def test_a_plain_wheel_scrolls_the_page(windows):
     ada.start()
     ada.page.locator(".galaxy").hover()
     ada.page.mouse.wheel(0, 100)
-    ada.page.wait_for_function("scrollY > 0")
+    ada.page.wait_for_function("() => scrollY > 0")
     assert zoom(ada.page) == 1
 
 
@@ -332,7 +332,7 @@ def test_the_scale_bar_doubles_at_twice_the_zoom(ada, measured):
     page.keyboard.down("Control")
     for delta in (-100, -100, -100, -100 * (math.log(2, 1.2) - 3)):
         page.mouse.wheel(0, delta)
-    page.wait_for_function("document.querySelector('.galaxy').dataset.zoom > 1.99")
+    page.wait_for_function("() => document.querySelector('.galaxy').dataset.zoom > 1.99")
     assert zoom(page) == pytest.approx(2, abs=0.01)
     assert bar_px(page) == pytest.approx(2 * before, rel=0.01)
     expect(page.locator(".scale-bar")).to_have_text(words)
@@ -486,12 +486,12 @@ def test_full_screen_leaves_picture_and_answers(ada):
     page = ada.page
     before = side(page)
     press(page, "full-screen")
-    page.wait_for_function("document.fullscreenElement === document.documentElement")
+    page.wait_for_function("() => document.fullscreenElement === document.documentElement")
     expect(page.locator(".site-header")).to_be_hidden()
     expect(ada.answers.first).to_be_visible()
     assert side(page) > before
     press(page, "full-screen")
-    page.wait_for_function("!document.fullscreenElement")
+    page.wait_for_function("() => !document.fullscreenElement")
 
 
 def test_tools_are_named_and_large_enough(ada):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults import place
+from tests.faults.forms import long_form
 from tests.faults.place import ROOT, Place
 from tests.webapp.backups.sites import empty_place, served
 from webapp.backups.folder import backups_in, open_backup
@@ -80,6 +81,7 @@ def test_a_backup_that_is_killed_is_none_and_the_next_one_is_whole(site, tmp_pat
     assert tried.returncode == 0, tried.stderr
 
 
+@long_form
 def test_a_restore_that_is_killed_goes_on_with_the_same_command(site, tmp_path):
     folder = tmp_path / "backups"
     assert site.run("manage.py", "backup", "--to", str(folder)).returncode == 0
@@ -114,6 +116,7 @@ def test_a_restore_that_is_killed_goes_on_with_the_same_command(site, tmp_path):
         assert "is not empty" in again.stderr
 
 
+@long_form
 def test_a_drill_that_is_killed_leaves_its_database_to_the_next(site, tmp_path):
     folder = tmp_path / "backups"
     assert site.run("manage.py", "backup", "--to", str(folder)).returncode == 0

@@ -8,6 +8,7 @@ import pytest
 
 from tests import make
 from tests.faults import place
+from tests.faults.forms import long_form
 from tests.faults.test_database import open_page, stored
 from webapp import embedded
 
@@ -23,6 +24,7 @@ def statuses(site: place.Place) -> list[str]:
     return [row[0] for row in site.sql("SELECT status FROM subjects_ingestbatch ORDER BY id")]
 
 
+@long_form
 def test_jobs_are_done_though_web_and_worker_were_killed_and_only_if_committed(tmp_path):
     """Kill the process that commits, at once; kill the worker; roll one back."""
     site = place.prepare(tmp_path, [CAMPAIGN], BEAT_EVERY_S="1", LEASE_S="3")

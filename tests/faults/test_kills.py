@@ -21,6 +21,7 @@ import pytest
 
 from tests.faults import brokers, crowd, place
 from tests.faults.crowd import Ledger
+from tests.faults.forms import IS_LONG
 from tests.faults.jobs import Jobs, waiting
 from tests.faults.place import Place
 from tests.load.figures import markdown
@@ -59,7 +60,7 @@ LONG = Size(
     n_clients=200, n_each=12, n_between=40, n_galaxies=5000, n_pictures=120, others=OTHERS,
     settings={},
 )  # fmt: skip
-SIZE = LONG if os.environ.get("FAULTS") == "long" else SHORT
+SIZE = LONG if IS_LONG else SHORT
 GIVE_UP_S = 3000.0
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from tests.faults import crowd, place
 from tests.faults.crowd import Ledger
+from tests.faults.forms import long_form
 from tests.faults.test_upgrade import LONGEST_LOCK_S, Voter
 from tests.webapp.backups.sites import empty_place, served
 from webapp import embedded
@@ -71,6 +72,7 @@ def is_waiting_for(site: place.Place, table: str) -> bool:
     return site.sql(query, [table]) != []
 
 
+@long_form
 def test_a_migration_that_is_killed_leaves_nothing_half_and_the_next_try_finishes(site):
     """SIGKILL while one of its statements waits for a table."""
     table = "workflows_workflow"  # tables that refer to it come until the end
@@ -154,6 +156,7 @@ def live(site) -> Iterator[tuple[place.Place, subprocess.Popen[bytes]]]:
         yield site, web
 
 
+@long_form
 def test_an_upgrade_that_is_killed_half_way_disturbs_no_answer_and_is_run_again(live):
     """First somebody reads for long, as a file that is being made; then the migration is killed."""
     site, web = live
@@ -180,6 +183,7 @@ def test_an_upgrade_that_is_killed_half_way_disturbs_no_answer_and_is_run_again(
     assert_nobody_noticed(site, ledger)
 
 
+@long_form
 def test_older_and_newer_web_processes_serve_the_same_campaign(live):
     """The newer one reads a column that the older one neither reads nor writes."""
     site, _ = live

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults import place
+from tests.faults.forms import long_form
 from tests.faults.place import ROOT, Place
 from tests.webapp.backups.sites import empty_place, served
 from webapp import cluster, embedded
@@ -61,6 +62,7 @@ def archive(tmp_path) -> Path:
     return folder
 
 
+@long_form
 def test_the_moment_before_a_deletion_comes_back(tmp_path, archive):
     site = place.prepare(tmp_path, [{"slug": "kept", "galaxies": 50, "votes": 3}])
     data = embedded.data_folder(site.var)

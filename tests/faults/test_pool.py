@@ -10,6 +10,7 @@ import pytest
 
 from tests import make
 from tests.faults import place
+from tests.faults.forms import long_form
 from tests.faults.test_jobs import CAMPAIGN, statuses
 from webapp import embedded
 
@@ -62,6 +63,7 @@ def test_a_job_whose_child_was_killed_is_taken_over_by_a_new_worker(tmp_path):
         assert there == [(20 + PICTURES,)]
 
 
+@long_form
 def test_a_child_killed_while_it_waits_ends_the_worker_and_its_brothers_are_replaced(tmp_path):
     """It may hold the lock of the queue: the worker ends though no task was lost."""
     site = place.prepare(tmp_path, [CAMPAIGN], BEAT_EVERY_S="600", LEASE_S="3")
@@ -81,6 +83,7 @@ def test_a_child_killed_while_it_waits_ends_the_worker_and_its_brothers_are_repl
         place.wait_until(lambda: statuses(site) == ["done"], supervisor, "the ingest")
 
 
+@long_form
 def test_children_that_are_exchanged_after_each_task_do_not_end_the_worker(tmp_path):
     site = place.prepare(tmp_path, [CAMPAIGN])
     command = [

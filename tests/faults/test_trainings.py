@@ -13,6 +13,7 @@ from django.conf import settings as site
 
 from inference.formats.run import CANCELLED
 from inference.formats.split import split_of
+from tests.faults.forms import long_form
 from tests.webapp.common.processes import ROOT, environment, wait_until
 from tests.webapp.retraining import campaigns
 from tests.webapp.retraining.trainer import PYTHON, needed, trainer, work_until
@@ -117,6 +118,7 @@ def test_two_workers_at_once_make_one_directory(run):
     assert fresh(run).token == 1
 
 
+@long_form
 def test_a_writer_that_was_stopped_for_long_writes_nothing_late(run):
     with worker() as first:
         wait_until(lambda: len(blocks(run)) >= 2, within_s=WITHIN_S)
@@ -174,6 +176,7 @@ def test_a_killed_trainer_is_resumed_from_its_checkpoint(run, tmp_path):
 
 
 @needed
+@long_form
 def test_a_killed_child_of_the_trainer_goes_on_by_itself(run):
     tasks.work_on_runs()
     folder = folder_of(run)

@@ -101,6 +101,7 @@ class Windows:
 @pytest.fixture
 def windows(browser: Browser, site: Site) -> Iterator[Windows]:
     """Windows in which nothing may go wrong unseen."""
+    site.forget_limits()
     opened = Windows(browser, site)
     yield opened
     for context in opened.contexts:

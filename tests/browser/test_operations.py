@@ -30,8 +30,7 @@ Insight.objects.update_or_create(workflow=campaign, defaults={"figures": figures
 for kind, name, seen in [("worker", "celery@north", 0), ("worker", "celery@south", 300),
         ("scorer", "scorer@north", 0), ("beat", "beat@north.7", 0)]:
     Process.objects.create(kind=kind, name=name, doing="run_exports" if kind == "worker" else "",
-        started_at=now - timedelta(hours=5), seen_at=now + timedelta(hours=1) if not seen else
-        now - timedelta(seconds=seen))
+        started_at=now - timedelta(hours=5), seen_at=now - timedelta(seconds=seen))
 for number in range(2):
     Reweighing.objects.create(workflow=campaign, status="failed", finished_at=now,
         error="The disk is full: make space, then retry.", traceback="OSError: [Errno 28]\\n" * 40)
@@ -48,11 +47,20 @@ FAIL = """
 """
 
 
+ALIVE = "UPDATE common_process SET seen_at = now() WHERE name <> 'celery@south' RETURNING id"
+
+
 @pytest.fixture(scope="module", autouse=True)
 def faults(site) -> None:
     """A site that somebody has to look after."""
     if not site.rows("SELECT FROM common_process WHERE name = 'celery@south'"):
         site.manage("shell", "-c", SETUP)
+
+
+@pytest.fixture(autouse=True)
+def alive(site, faults) -> None:
+    """All processes but one have just spoken."""
+    site.rows(ALIVE)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from tests import make
 from tests.faults import mounts
+from tests.faults.forms import long_form
 from webapp.accounts.models import Role
 from webapp.classifications.models import Classification
 from webapp.common import work
@@ -23,7 +24,8 @@ from webapp.subjects import tasks as subjects
 from webapp.subjects.models import IngestBatch
 from webapp.workflows.models import Workflow
 
-pytestmark = pytest.mark.django_db
+# Alone: a process that another test has started decodes pictures, and does not see these mounts.
+pytestmark = [pytest.mark.django_db, long_form]
 WHY = "Read-only file system"
 
 

@@ -52,6 +52,7 @@ def n_kept(folder: Path) -> int:
     return len(list((folder / "files").glob("??/*")))
 
 
+@long_form
 def test_a_backup_that_is_killed_is_none_and_the_next_one_is_whole(site, tmp_path):
     folder = tmp_path / "backups"
 

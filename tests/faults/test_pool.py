@@ -43,6 +43,7 @@ def at_work(supervisor: int) -> list[int]:
     return [pid for pid in children(supervisor) if place.has_child(pid)]
 
 
+@long_form
 def test_a_job_whose_child_was_killed_is_taken_over_by_a_new_worker(tmp_path):
     """With a Redis, whose pool is another one, test_kills sees the same."""
     site = place.prepare(tmp_path, [CAMPAIGN], BEAT_EVERY_S="1", LEASE_S="3")

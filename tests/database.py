@@ -18,6 +18,7 @@ def _start() -> None:
     os.environ["VAR_DIR"] = str(folder / "var")
     server = embedded.start(folder / "postgres")
     os.environ["TEST_DATABASE_URL"] = server.url
+    os.environ["TEST_TEMPLATE"] = str(folder / "template")  # tests/faults/place.py makes it
     os.environ["TRAINER"] = "false"  # no site of a test installs PyTorch
     starter = os.getpid()
 

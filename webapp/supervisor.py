@@ -300,6 +300,7 @@ def site_children(logs: Path, port: int) -> list[Child]:
         # With threads, a browser's spare connection does not block a process.
         *("--workers", str(web_processes), "--worker-class", "gthread"),
         *("--threads", str(web_threads), "--graceful-timeout", "4", "--no-control-socket"),
+        "--preload",
     ]
     # Without gossip and mingle: their letters to workers long dead would pile up as files.
     worker = [

@@ -7,6 +7,7 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
+import inference.vision.fits  # noqa: F401 - once confined, nothing can be loaded
 from inference.vision import wire
 from inference.vision.confinement import answer_requests, confine
 from inference.vision.images import read_picture

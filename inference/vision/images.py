@@ -11,7 +11,6 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, JpegImagePlugin, PngImagePlugin
 
 from inference.vision.contents import kind_of, unpacked
-from inference.vision.fits import read_fits
 from inference.vision.picture import (
     MAX_FILE_BYTES,
     Picture,
@@ -184,4 +183,11 @@ def _in_srgb(image: Image.Image, profile: bytes | None, notes: list[str]) -> Ima
     return image.convert("RGB")
 
 
-_READERS = {"jpeg": _read_jpeg, "png": _read_png, "fits": read_fits}
+def _read_fits(content: bytes) -> Picture:
+    # What reads FITS takes a second to load, and most who read pictures never meet one.
+    from inference.vision.fits import read_fits  # noqa: PLC0415
+
+    return read_fits(content)
+
+
+_READERS = {"jpeg": _read_jpeg, "png": _read_png, "fits": _read_fits}

@@ -260,9 +260,10 @@ def explained() -> Iterator[Spent]:
     """Add up what PostgreSQL spends on the statements within, each run once more for it."""
     total = Spent()
 
-    def wrapper(execute: Any, query: str, values: Any, many: bool, context: Any) -> Any:  # noqa: FBT001
-        if not many and query.lstrip(" \n(").startswith(PLANNED):
-            _explain(total, query, values)
+    def wrapper(execute: Any, query: Any, values: Any, many: bool, context: Any) -> Any:  # noqa: FBT001
+        words = query if isinstance(query, str) else query.as_string(connection.connection)
+        if not many and words.lstrip(" \n(").startswith(PLANNED):
+            _explain(total, words, values)
         return execute(query, values, many, context)
 
     with connection.execute_wrapper(wrapper):

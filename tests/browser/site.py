@@ -16,6 +16,7 @@ from typing import Any
 import psycopg
 
 from tests.bench.site import free_port
+from tests.faults.place import begin_migrated
 from webapp import embedded, supervisor
 from webapp.children import ROOT
 from webapp.dashboard import demo
@@ -45,6 +46,7 @@ class Site:
         """Run it with the demo campaign."""
         with collecting(self.reports) as uri:
             self.report_uri = self.environment["CSP_REPORT_URI"] = uri
+            begin_migrated(self.var)
             self.start_database()
             try:
                 self._fill()
@@ -59,7 +61,6 @@ class Site:
         self.database = embedded.start(data, log=self.logs / "postgres.log")
 
     def _fill(self) -> None:
-        self.manage("migrate", "--noinput")
         commands = [_command("collectstatic", "--noinput"), _command("load_demo")]
         done = [subprocess.Popen(command, **self._surroundings()) for command in commands]
         for process in done:
@@ -74,10 +75,18 @@ class Site:
             )
         self.wait_until_up()
 
+    def deploy(self) -> None:
+        """Replace the web processes, as a new version does; nobody is answered meanwhile."""
+        self._stop_web()
+        self._start_web()
+
+    def _stop_web(self) -> None:
+        self.web.terminate()
+        self.web.wait(WITHIN_S)
+
     def _stop(self) -> None:
         if hasattr(self, "web"):
-            self.web.terminate()
-            self.web.wait(WITHIN_S)
+            self._stop_web()
         self.database.stop()
 
     def wait_until_up(self) -> None:

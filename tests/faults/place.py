@@ -1,6 +1,7 @@
 """A site in a temporary folder: its own database, its own web processes, nobody else's."""
 
 import contextlib
+import fcntl
 import json
 import os
 import signal
@@ -58,10 +59,32 @@ class Place:
         assert "0 differences" in done.stdout
 
 
+def begin_migrated(var: Path) -> None:
+    """Give a site without a database a copy of one that is migrated, made once in a run of pytest.
+
+    Outside of pytest nothing is copied: whoever makes the site migrates it.
+    """
+    if "TEST_TEMPLATE" not in os.environ:
+        return
+    template = Path(os.environ["TEST_TEMPLATE"])
+    with template.with_name("template-lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of several processes that test, one makes it
+        if not template.exists():
+            making = Place(template.with_name("template-making"), 0, {})
+            (making.var / "log").mkdir(parents=True)
+            done = making.run("manage.py", "migrate", "--noinput")
+            assert done.returncode == 0, done.stderr
+            making.var.rename(template)
+    # With its owner, who is not us where root tests.
+    data = embedded.data_folder(var)
+    subprocess.run(["cp", "-a", str(embedded.data_folder(template)), str(data)], check=True)
+
+
 def prepare(folder: Path, campaigns: list[dict[str, Any]], **more: str) -> Place:
     """Make the database of a site, with its campaigns; nothing runs afterwards."""
     place = Place(folder / "var", free_port(), more)
     (place.var / "log").mkdir(parents=True)
+    begin_migrated(place.var)
     made = place.run("-m", "tests.faults.campaign", json.dumps(campaigns))
     assert made.returncode == 0, made.stderr
     return place
@@ -73,7 +96,7 @@ def web(place: Place, *, n_processes: int = 2) -> Iterator[subprocess.Popen[byte
     command = [
         sys.executable, "-m", "gunicorn", "webapp.wsgi:application", "--bind",
         f"127.0.0.1:{place.port}", "--workers", str(n_processes), "--worker-class", "gthread",
-        "--threads", "4", "--no-control-socket",
+        "--threads", "4", "--no-control-socket", "--preload",
     ]  # fmt: skip
     with running(place, command, "web") as process:
         wait_until(lambda: _listens(place.port), process)

@@ -29,7 +29,6 @@ from webapp import embedded
 
 pytestmark = [pytest.mark.processes, pytest.mark.slow]
 RED_WITHIN_S = 10.0  # RS-41
-N_THREADS = 8  # of place.web's two processes
 
 
 @dataclass
@@ -329,19 +328,16 @@ FAILS_FIVE_TIMES = """
 """
 
 
-@long_form
-def test_five_serialization_failures_are_said_one_by_one_and_the_sixth_time_it_is_stored(hurt):
-    """The site tries once, so that nobody waits for it; the browser comes again."""
+def test_the_site_tries_three_times_then_says_so_and_the_browser_comes_again(hurt):
     page, web_pids = open_page(hurt.place), hurt.web_pids()
     with as_superuser(hurt.place) as connection:
         connection.execute(FAILS_FIVE_TIMES)
         try:
-            for n_failures in range(1, 6):
-                assert_away(page)
-                said = connection.execute("SELECT last_value FROM n_failures").fetchone()
-                assert said == (n_failures,)
-                assert stored(hurt.place, page.uuid) == []
-            assert page.post()[0] == 200
+            assert_away(page)
+            assert connection.execute("SELECT last_value FROM n_failures").fetchone() == (3,)
+            assert stored(hurt.place, page.uuid) == []
+            assert page.post()[0] == 200  # at its third try
+            assert connection.execute("SELECT last_value FROM n_failures").fetchone() == (6,)
         finally:
             connection.execute("DROP FUNCTION fails CASCADE; DROP SEQUENCE n_failures")
     assert_kept_after_all(hurt, page, web_pids)
@@ -370,9 +366,7 @@ def test_a_transaction_that_somebody_leaves_open_keeps_nobody_and_its_age_is_a_f
             thread.join()
         assert ledger.problems == []
         assert len(ledger.acknowledged) == 4 * 3
-        assert set(ledger.statuses) <= {200, 302, 503}
-        # A thread finds a connection of before a restart, which another test brought about, once.
-        assert ledger.statuses.get(503, 0) <= N_THREADS
+        assert set(ledger.statuses) <= {200, 302}
         place.wait_until(lambda: oldest_transaction_s(hurt.place) > before_s + 1, hurt.web, "age")
         other.rollback()
     place.wait_until(lambda: oldest_transaction_s(hurt.place) < before_s + 1, hurt.web, "youth")

@@ -33,27 +33,28 @@ class Bot:
         await first.get("page of the bot", f"/c/{self.slug}/classify/")
         first.close()
         self.holder = first.cookies["browser"].strip('"').split(":")[0]
-        due: asyncio.Queue[None] = asyncio.Queue()
+        due: asyncio.Queue[bool] = asyncio.Queue()
         senders = [asyncio.create_task(self._sender(first.cookies, due)) for _ in range(N_LINES)]
         started_s = time.monotonic()
         for number in range(int(self.per_minute * seconds / 60)):
             await asyncio.sleep(started_s + number * 60 / self.per_minute - time.monotonic())
-            due.put_nowait(None)
+            due.put_nowait(True)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(due.join(), LATE_S)
         self.figures.counts["never sent"] = due.qsize()
-        for sender in senders:
-            sender.cancel()
-        await asyncio.gather(*senders, return_exceptions=True)
+        while not due.empty():
+            due.get_nowait()
+        for _ in senders:
+            due.put_nowait(False)  # each ends after the answer that it waits for
+        await asyncio.gather(*senders)
 
-    async def _sender(self, cookies: dict[str, str], due: asyncio.Queue[None]) -> None:
+    async def _sender(self, cookies: dict[str, str], due: asyncio.Queue[bool]) -> None:
         """Answer one galaxy again and again, a new one each time that it was taken."""
         line = Line(self.port, self.figures)
         line.cookies = dict(cookies)
         form = await self._open(line)
         try:
-            while True:
-                await due.get()
+            while await due.get():
                 try:
                     form = await self._answer(line, form)
                 except Refused as error:

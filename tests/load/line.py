@@ -45,10 +45,15 @@ class Answer:
 
 
 class Line:
-    """A connection that is kept open as long as the server likes, then opened again."""
+    """A connection that is kept open as long as the server likes, then opened again.
 
-    def __init__(self, port: int, figures: Figures) -> None:
+    Args:
+        number: whose it is: each person comes from an address of their own, as limits count those.
+    """
+
+    def __init__(self, port: int, figures: Figures, number: int = 0) -> None:
         self.port, self.figures = port, figures
+        self.address = f"127.0.{1 + number // 250}.{1 + number % 250}"
         self.cookies: dict[str, str] = {}
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
@@ -99,7 +104,9 @@ class Line:
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
                 return await self._exchange(request, method)
         self.close()
-        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self.port)
+        self._reader, self._writer = await asyncio.open_connection(
+            "127.0.0.1", self.port, local_addr=(self.address, 0)
+        )
         return await self._exchange(request, method)
 
     async def _exchange(self, request: bytes, method: str) -> Answer:

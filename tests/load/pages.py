@@ -1,12 +1,16 @@
 """What a browser sees in a page: its forms, its pictures, and what it loads beside them."""
 
 import html
+import json
+import random
 import re
 from dataclasses import dataclass
+from typing import Any
 
 FORM = re.compile(r"<form\b([^>]*)>(.*?)</form>", re.DOTALL)
 CONTROL = re.compile(r"<(?:input|button)\b([^>]*)>")
 ATTRIBUTE = re.compile(r'([a-z-]+)(?:="([^"]*)")?')
+TREE = re.compile(r'data-tree="([^"]*)"')
 LOADED = re.compile(r'<(?:link|script|img|use)\b[^>]*?(?:href|src)="(/(?:static|media)/[^"#?]+)')
 
 
@@ -29,6 +33,7 @@ class Form:
     part: str  # where htmx sends it
     look: str
     controls: list[Control]
+    data: dict[str, str]  # what its scripts read: "queue" of data-queue
 
     def hidden(self) -> dict[str, str]:
         """Return what it sends besides what a person chooses."""
@@ -57,7 +62,8 @@ def forms(page: str) -> list[Form]:
         given = _attributes(attributes)
         part = given.get("hx-get") or given.get("hx-post", "")
         controls = [_control(_attributes(each)) for each in CONTROL.findall(inside)]
-        found.append(Form(given.get("action", ""), part, given.get("class", ""), controls))
+        data = {name[5:]: value for name, value in given.items() if name.startswith("data-")}
+        found.append(Form(given.get("action", ""), part, given.get("class", ""), controls, data))
     return found
 
 
@@ -69,6 +75,30 @@ def question(page: str) -> Form | None:
 def done(page: str) -> Form | None:
     """Return the form that stores the answers."""
     return next((form for form in forms(page) if form.look == "done"), None)
+
+
+def tree(page: str) -> list[dict[str, Any]]:
+    """Return what the page of a tree's questions says of which follows which, as walk.js reads."""
+    found = TREE.search(page)
+    assert found
+    return list(json.loads(html.unescape(found[1])))
+
+
+def walk(questions: list[dict[str, Any]], chance: random.Random) -> list[list[str]]:
+    """Return what somebody answers to each question that comes, down to an end."""
+    given: list[list[str]] = []
+    index: int | None = 0
+    while index is not None:
+        asked = questions[index]
+        if asked["isSingle"]:
+            answer = chance.choice(list(asked["answers"]))
+            given.append([answer])
+            index = asked["answers"][answer]
+        else:
+            n_chosen = chance.randint(int(asked["isRequired"]), 2)
+            given.append(sorted(chance.sample(list(asked["answers"]), n_chosen), key=int))
+            index = asked["next"]
+    return given
 
 
 def loaded(page: str) -> list[str]:

@@ -23,7 +23,8 @@ class Use:
     """Of all processes of each kind, now.
 
     Attributes:
-        memory_mb: proportional set size: what several share is counted once.
+        memory_mb: proportional set size: what several share is counted once. Of PostgreSQL
+            without what its processes share, which fills up to `shared_buffers`.
         cpu_s: processor seconds since they began.
     """
 
@@ -37,7 +38,7 @@ def measure(supervisor: int) -> Use:
     memory, cpu, n = dict.fromkeys(KINDS, 0.0), dict.fromkeys(KINDS, 0.0), dict.fromkeys(KINDS, 0)
     for pid in {os.getpid(), *_family(supervisor)}:
         if kind := _kind(pid):
-            memory[kind] += _memory_mb(pid)
+            memory[kind] += _memory_mb(pid, "Pss_Anon" if kind == "database" else "Pss")
             cpu[kind] += _cpu_s(pid)
             n[kind] += 1
     return Use(memory, cpu, n)
@@ -54,9 +55,9 @@ def _kind(pid: int) -> str:
     return next((kind for mark, kind in MARKS.items() if mark in command), "")
 
 
-def _memory_mb(pid: int) -> float:
+def _memory_mb(pid: int, what: str) -> float:
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
     except OSError:
         return 0.0
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1000
+    return sum(int(line.split()[1]) for line in lines if line.startswith(f"{what}:")) / 1000

@@ -62,6 +62,7 @@ def site(folder: Path, plan: Plan, **more: str) -> Iterator[tuple[Place, int]]:
     """
     made = Place(folder / "var", place.free_port(), {"TRAINER": "false"} | more)
     (made.var / "log").mkdir(parents=True)
+    place.begin_migrated(made.var)
     n_accounts = plan.n_people // WITH_ACCOUNT + 1
     done = made.run("-m", "tests.load.campaign", str(plan.n_galaxies), str(n_accounts))
     assert done.returncode == 0, done.stderr
@@ -119,7 +120,7 @@ async def _warm_up(site: Place) -> None:
 def _people(site: Place, plan: Plan, figures: Figures) -> Iterator[Person]:
     for number in range(plan.n_people):
         yield Person(
-            Line(site.port, figures), SLUG, plan.pace,
+            Line(site.port, figures, 1 + number), SLUG, plan.pace,
             has_script=number % WITHOUT_SCRIPT != 0,
             account="" if number % WITH_ACCOUNT else f"person-{number // WITH_ACCOUNT}",
         )  # fmt: skip

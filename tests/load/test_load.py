@@ -24,14 +24,14 @@ def test_people_classify_through_every_page_and_a_bot_is_stopped(tmp_path):
         ((n_stored,),) = site.sql("SELECT count(*) FROM classifications_classification")
 
     assert (ran.people.samples, ran.with_bot.samples) == ([], [])
-    assert {"home", "sign in", "question", "question, whole page", "vote, no script", "picture",
-            "vote + next galaxy"} <= ran.people.seconds.keys()  # fmt: skip
+    assert {"home", "sign in", "questions", "answer", "galaxy ahead", "question", "picture",
+            "vote, no script", "galaxy after a vote"} <= ran.people.seconds.keys()  # fmt: skip
     assert list(report.not_stopped(ran, decided)) == []
     acknowledged = ran.people.counts["votes"] + ran.with_bot.counts["votes"]
     assert 0 <= n_stored - acknowledged - decided.n_stored <= SMALL.n_people  # the last ones
     used = ran.uses[-1][1]
     assert all(used.memory_mb[kind] > 1 for kind in ("web", "database", "worker", "client"))
-    assert "| vote + next galaxy |" in report.tables(ran, decided)
+    assert "| galaxy ahead |" in report.tables(ran, decided)
 
 
 def test_a_run_says_what_it_has_missed():

@@ -1,15 +1,22 @@
-"""A person who classifies: looks, answers question by question, presses Done, looks again."""
+"""A person who classifies: looks, answers question by question, presses Done, looks again.
+
+With scripts a browser has all questions of the tree at hand and two galaxies ahead, and sends each
+answer from its queue; without, every question is a page.
+"""
 
 import asyncio
 import itertools
 import random
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from tests.load import pages
 from tests.load.line import Answer, Line, Refused
 
 HTMX = {"HX-Request": "true"}
+AHEAD = 2  # galaxies that a browser has ready, as static/js/queue.js has
 PASSWORD = "a long password"  # of every account that the load has made
 
 
@@ -35,6 +42,8 @@ class Person:
         self.chance = random.Random()
         self.speed = self.chance.uniform(0.75, 1.25)
         self.cached: set[str] = set()
+        self.ahead: list[str] = []
+        self.tree: list[dict[str, Any]] = []
         self.doing = "home"
 
     async def stay(self, begins_in_s: float, until: asyncio.Event) -> None:
@@ -53,10 +62,63 @@ class Person:
         if self.account and "session" not in self.line.cookies:
             await self._sign_in()
         page = await self._page("campaign", f"/c/{self.slug}/")
-        page = await self._page("classify", f"/c/{self.slug}/classify/")
+        page = await self._page("classify", self._classify_at)
+        self.ahead = []
         while not until.is_set():
+            if self.has_script:
+                await self._fill_up(page)
             await self._wait(*self.pace.look_s, until)
-            page = await self._classify(page, until)
+            page = await (self._answer_all if self.has_script else self._classify)(page, until)
+
+    async def _fill_up(self, page: str) -> None:
+        """Get what the scripts have at hand: the tree's questions, once, and galaxies ahead."""
+        done = pages.done(page)
+        if done is None:
+            raise Refused("there is no galaxy on the page")
+        if not self.tree:
+            self.tree = pages.tree(_page(await self._get("questions", done.data["questions"])))
+        while len(self.ahead) < AHEAD:
+            answer = await self._get("galaxy ahead", done.data["ahead"], **HTMX)
+            if answer.status == 204:
+                return
+            part = _page(answer)
+            await self._load(part)
+            self.ahead.append(part)
+
+    async def _answer_all(self, page: str, until: asyncio.Event) -> str:
+        """Answer all questions, send them from the queue, and return the galaxy that was ahead."""
+        done, began = pages.done(page), datetime.now(UTC)
+        assert done is not None
+        given = pages.walk(self.tree, self.chance)
+        for _ in given:  # the first one was looked at; Done is looked at too
+            await self._wait(*self.pace.answer_s, until)
+        if until.is_set():
+            return page
+        form = done.hidden()
+        token = {"X-CSRFToken": form.pop("csrfmiddlewaretoken")}
+        sent = form | {
+            "path": "-".join(item for answers in given for item in answers),
+            "started_at": began.isoformat(),
+            "finished_at": datetime.now(UTC).isoformat(),
+        }
+        answer = await self._post("answer", done.data["queue"], sent, **token)
+        self._acknowledged(answer)
+        _page(answer)
+        return self.ahead.pop(0) if self.ahead else await self._page("classify", self._classify_at)
+
+    @property
+    def _classify_at(self) -> str:
+        return f"/c/{self.slug}/classify/"
+
+    def _acknowledged(self, answer: Answer) -> None:
+        """Count a vote.
+
+        Raises:
+            Refused: it was none.
+        """
+        if not answer.header("Classification-Id"):
+            raise Refused(f"a vote was answered {answer.status}: {answer.body[:300]!r}")
+        self.line.figures.counts["votes"] += 1
 
     async def _sign_in(self) -> None:
         page = await self._page("sign-in page", "/accounts/login/")
@@ -68,7 +130,7 @@ class Person:
             raise Refused(f"signing in answered {answer.status}")
 
     async def _classify(self, page: str, until: asyncio.Event) -> str:
-        """Answer every question of a galaxy, press Done, and return the page of the next one."""
+        """Without scripts: answer question by question, press Done, and return the next page."""
         done = pages.done(page)
         for number in itertools.count():
             if (question := pages.question(page)) is None or until.is_set():
@@ -94,30 +156,17 @@ class Person:
             chosen = self.chance.sample(question.choices, min(n_chosen, len(question.choices)))
             sent += [(each.name, each.value) for each in chosen]
             sent.append((button.name, button.value))
-        query = urlencode(sent)
-        if self.has_script:
-            answer = await self._get("question", f"{question.part}?{query}", **HTMX)
-            return _page(answer)
-        return await self._page("question, whole page", f"{question.action}?{query}")
+        return await self._page("question", f"{question.action}?{urlencode(sent)}")
 
     async def _finish(self, done: pages.Form) -> str:
-        if self.has_script:
-            answer = await self._post("vote + next galaxy", done.part, done.hidden(), **HTMX)
-        else:
-            answer = await self._post("vote, no script", done.action, done.hidden())
-        if not answer.header("Classification-Id"):
-            raise Refused(f"a vote was answered {answer.status}: {answer.body[:300]!r}")
-        self.line.figures.counts["votes"] += 1
-        if place := answer.header("HX-Redirect") or answer.header("Location"):
-            return await self._page("galaxy after a vote", place)
-        page = _page(answer)
-        await self._load(page)
-        return page
+        answer = await self._post("vote, no script", done.action, done.hidden())
+        self._acknowledged(answer)
+        return await self._page("galaxy after a vote", answer.header("Location"))
 
     async def _page(self, kind: str, place: str) -> str:
         """Open a page as a browser does: follow redirects, load what belongs to it."""
         for _ in range(5):
-            answer = await self._get(kind, place)
+            answer = await self._get(kind, place, **{"Sec-Fetch-Dest": "document"})
             if answer.status != 302:
                 break
             place = urlsplit(answer.header("Location"))._replace(scheme="", netloc="").geturl()

@@ -15,12 +15,13 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from webapp.accounts.identity import Identity
-from webapp.accounts.models import User, Volunteer
+from webapp.accounts.models import User
 from webapp.classifications.models import Classification, Handout, Standing
-from webapp.consensus.models import Progress, Queue, Stream
+from webapp.common.fields import plain_row
+from webapp.consensus.models import Progress, Stream
 from webapp.subjects.models import Subject
 from webapp.workflows import gold_rate
-from webapp.workflows.models import Status, Workflow
+from webapp.workflows.models import Status, TreeVersion, Workflow
 
 RANKED = (Stream.GAIN, Stream.IGNORANCE, Stream.UNUSUAL)  # streams in order, not at random
 WINDOW = 64  # rows of the queue that one look may skip
@@ -207,12 +208,20 @@ def _why_repeat(workflow: Workflow) -> Repeat:
 def live_handout(*, identity: Identity, handout: uuid.UUID) -> Handout | None:
     """Return a galaxy that was handed to this person and is not answered yet."""
     since = timezone.now() - timedelta(seconds=settings.HANDOUT_EXPIRES_S)
-    return (
-        Handout.objects.filter(uuid=handout, holder=identity.holder, shown_at__gte=since)
-        .select_related("subject", "workflow__tree", "tree")
-        .defer("workflow__tree__document", "tree__document")
-        .first()
-    )
+    condition = "uuid = %s AND holder = %s AND shown_at >= %s"
+    found = plain_row(Handout, condition, [handout, identity.holder, since])
+    if found is None:
+        return None
+    subject = plain_row(Subject, "id = %s", [found.subject_id])
+    try:
+        found.workflow = Workflow.objects.present(found.workflow_id)
+        found.tree = TreeVersion.objects.known(found.tree_id)
+    except (Workflow.DoesNotExist, TreeVersion.DoesNotExist):
+        return None
+    if subject is None:
+        return None
+    found.subject = subject
+    return found
 
 
 def handout_with(*, identity: Identity, tree_id: int) -> Handout | None:
@@ -236,10 +245,21 @@ def classifications_of(identity: Identity) -> QuerySet[Classification]:
 
 def own_ids(identity: Identity) -> list[int]:
     """Return the ids of all rows that are this person's."""
-    own = Volunteer.objects.filter(uuid=identity.holder)
-    if identity.user:
-        own = own | Volunteer.objects.filter(user=identity.user)
-    return list(own.values_list("pk", flat=True))
+    user_id = identity.user.pk if identity.user else None
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM accounts_volunteer WHERE uuid = %s OR user_id = %s",
+            [identity.holder, user_id],
+        )
+        return [pk for (pk,) in cursor.fetchall()]
+
+
+_STATE = """
+    SELECT NOT EXISTS (SELECT FROM consensus_queue WHERE workflow_id = %s AND subject_id = %s),
+           EXISTS (SELECT FROM classifications_standing
+                   WHERE workflow_id = %s AND subject_id = %s AND volunteer_id = ANY(%s)
+                     AND state <> 'cleared')
+"""
 
 
 def repeat_of(*, handout: Handout, identity: Identity) -> Repeat | None:
@@ -252,14 +272,10 @@ def repeat_of(*, handout: Handout, identity: Identity) -> Repeat | None:
     workflow = handout.workflow
     if workflow.status == Status.FINISHED:
         return Repeat.FINISHED
-    is_retired = not Queue.objects.filter(workflow=workflow, subject_id=handout.subject_id).exists()
-    is_seen = (
-        Standing.objects.filter(
-            workflow=workflow, subject_id=handout.subject_id, volunteer__in=own_ids(identity)
-        )
-        .exclude(state=Standing.State.CLEARED)
-        .exists()
-    )
+    of_galaxy = [workflow.pk, handout.subject_id]
+    with connection.cursor() as cursor:
+        cursor.execute(_STATE, [*of_galaxy, *of_galaxy, own_ids(identity)])
+        is_retired, is_seen = cursor.fetchone()
     if not is_retired and not is_seen:
         return None
     other = next_subject(workflow=workflow, identity=identity)
@@ -270,8 +286,11 @@ def repeat_of(*, handout: Handout, identity: Identity) -> Repeat | None:
 
 def visible_campaign(user: User | AnonymousUser, slug: str) -> Workflow | None:
     """Return a campaign that this person may see; a draft is its owners' only."""
-    workflow = Workflow.objects.with_tree().filter(slug=slug).first()
-    if workflow is None or workflow.status != Status.DRAFT:
+    try:
+        workflow = Workflow.objects.named(slug)
+    except Workflow.DoesNotExist:
+        return None
+    if workflow.status != Status.DRAFT:
         return workflow
     return workflow if Workflow.objects.owned_by(user).filter(pk=workflow.pk).exists() else None
 

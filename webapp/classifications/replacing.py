@@ -19,6 +19,7 @@ from webapp.accounts.models import Volunteer
 from webapp.classifications import queries, recount
 from webapp.classifications.models import Classification, Handout, Standing
 from webapp.common.errors import DomainError
+from webapp.common.fields import plain_row
 from webapp.consensus.models import Consensus
 
 State = Standing.State
@@ -35,8 +36,8 @@ def last_answer(own: Sequence[int]) -> Classification | None:
     Args:
         own: ids of this person's rows.
     """
-    rows = Classification.objects.filter(volunteer__in=own).select_related("workflow")
-    row = rows.order_by("-pk").first() if own else None
+    newest = "volunteer_id = ANY(%s) ORDER BY id DESC LIMIT 1"
+    row = plain_row(Classification, newest, [list(own)]) if own else None
     if row is None or not seconds_left(row):
         return None
     try:

@@ -25,6 +25,7 @@ from webapp.classifications.shown import Shown
 from webapp.common import audit
 from webapp.common.errors import DomainError, NotFound
 from webapp.common.fields import columns_of
+from webapp.common.outage import tried_again
 from webapp.consensus import services as consensus
 from webapp.consensus.models import Consensus
 from webapp.subjects.models import Subject
@@ -70,6 +71,7 @@ class Recorded:
     is_first: bool = False  # this person had never answered before
 
 
+@tried_again
 def record_classification(
     *,
     identity: Identity,
@@ -82,8 +84,8 @@ def record_classification(
 ) -> Recorded:
     """Store one walk through the tree, count it, and retire the galaxy if that was enough.
 
-    One transaction; the caller answers after it has committed. Posting the same uuid again stores
-    nothing and returns the same.
+    One transaction, tried again where it collides with another; the caller answers after it has
+    committed. Posting the same uuid again stores nothing and returns the same.
 
     Raises:
         NotFound: the campaign or the galaxy is gone.

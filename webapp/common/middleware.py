@@ -8,7 +8,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from psycopg.errors import ConnectionTimeout
 
-from webapp.common.outage import is_unavailability
+from webapp.common.outage import is_unavailability, leave_if_cut
 from webapp.common.patience import Budget, Gate, TooSlow
 from webapp.common.views import unavailable
 
@@ -54,6 +54,7 @@ class DatabaseUnavailable:
         if getattr(self.thread, "n_outages", 0) != self.n_outages:
             self.thread.n_outages = self.n_outages
             connection.close()
+        leave_if_cut()
         budget = Budget()
         try:
             with connection.execute_wrapper(budget):

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, HttpResponseNotFound, JsonResponse
 
+from webapp.common.outage import leave_if_cut
 from webapp.common.start import free_mb, n_open_migrations
 from webapp.dashboard import longwork
 
@@ -49,7 +50,7 @@ def livez(_request: HttpRequest) -> HttpResponse:
 
 def readyz(_request: HttpRequest) -> HttpResponse:
     """Say what is wrong, with 503 if anything is: then another machine should get the visitors."""
-    _renew_connection()
+    leave_if_cut()
     checks = list(readiness())
     is_ready = all(check.is_right for check in checks)
     return JsonResponse(
@@ -70,15 +71,9 @@ def metrics(request: HttpRequest) -> HttpResponse:
         return HttpResponseNotFound("METRICS_TOKEN is not set.\n")
     from webapp.dashboard.metrics import exposition  # noqa: PLC0415 - only who is watched needs it
 
-    _renew_connection()
+    leave_if_cut()
     body, content_type = exposition()
     return HttpResponse(body, content_type=content_type)
-
-
-def _renew_connection() -> None:
-    """Leave a connection that a restart of the database has cut, which is no reason for a 503."""
-    if connection.connection is not None and not connection.is_usable():
-        connection.close()
 
 
 def readiness() -> Iterator[Check]:

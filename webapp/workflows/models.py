@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from inference.belief.retirement import Rule
 from inference.formats.tree import Tree
 from webapp.accounts.models import User
-from webapp.common.fields import columns_of
+from webapp.common.fields import plain_row
 
 
 class TreeVersionManager(models.Manager["TreeVersion"]):
@@ -91,12 +91,22 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
         Raises:
             Workflow.DoesNotExist: there is none.
         """
-        columns = columns_of(self.model)
-        query = f"SELECT {columns} FROM workflows_workflow WHERE id = %s"  # noqa: S608 - names
-        for workflow in self.raw(query, [pk]):
-            workflow.tree = TreeVersion.objects.known(workflow.tree_id)
-            return workflow
-        raise self.model.DoesNotExist
+        return self._plain("id = %s", pk)
+
+    def named(self, slug: str) -> "Workflow":
+        """Read a campaign by its name in addresses, likewise.
+
+        Raises:
+            Workflow.DoesNotExist: there is none.
+        """
+        return self._plain("slug = %s", slug)
+
+    def _plain(self, condition: str, value: object) -> "Workflow":
+        workflow = plain_row(self.model, condition, [value])
+        if workflow is None:
+            raise self.model.DoesNotExist
+        workflow.tree = TreeVersion.objects.known(workflow.tree_id)
+        return workflow
 
     def public(self) -> Self:
         """Keep those that volunteers may see."""

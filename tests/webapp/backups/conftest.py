@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
-from tests.faults.place import Place
+from tests.faults.place import Place, begin_migrated
 from tests.webapp.backups.sites import empty_place, manage, served
 
 
 @pytest.fixture(scope="session")
 def small_site(tmp_path_factory) -> Iterator[Place]:
-    with served(empty_place(tmp_path_factory.mktemp("small"))) as place:
+    small = empty_place(tmp_path_factory.mktemp("small"))
+    begin_migrated(small.var)
+    with served(small) as place:
         made = place.run("-m", "tests.webapp.backups.small_site")
         assert made.returncode == 0, made.stderr
         yield place

@@ -34,7 +34,7 @@ class Whole:
 
     place: Place
     supervisor: subprocess.Popen[bytes]
-    broker: brokers.Files | brokers.Redis
+    broker: brokers.Broker
     report_uri: str
     reports: list[str] = field(default_factory=list)
 
@@ -64,7 +64,7 @@ class Whole:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Whole]:
-    with brokers.running(brokers.NAMES[-1], tmp_path) as broker, collecting([]) as uri:
+    with brokers.running(tmp_path) as broker, collecting([]) as uri:
         more = {"CSP_REPORT_URI": uri, "BEAT_EVERY_S": "2", **broker.environment}
         here = Place(tmp_path / "var", free_port(), more)
         (here.var / "log").mkdir(parents=True)

@@ -19,6 +19,7 @@ from psycopg import sql
 
 from tests.bench.volunteers import FIELD, Volunteer
 from tests.deployment.composed import ROOT, Machine, dockerfile, order, read
+from tests.faults.brokers import control_rabbitmq, open_virtual_host
 from tests.webapp.test_brokers import listens
 from webapp import embedded
 
@@ -204,12 +205,8 @@ def broker(request) -> Iterator[str]:
     if shutil.which("rabbitmqctl") is None:
         pytest.skip("rabbitmqctl is not here.")
     vhost = url.rpartition("/")[2]
-    control = ["rabbitmqctl", "-q"]
-    subprocess.run([*control, "add_vhost", vhost], check=True)
-    allowed = [*control, "set_permissions", "-p", vhost, "guest", ".*", ".*", ".*"]
-    subprocess.run(allowed, check=True)
-    yield url
-    subprocess.run([*control, "delete_vhost", vhost], check=True)
+    yield open_virtual_host(vhost)
+    control_rabbitmq("delete_vhost", vhost)
 
 
 class Mail(socketserver.StreamRequestHandler):

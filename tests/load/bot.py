@@ -33,22 +33,22 @@ class Bot:
         await first.get("page of the bot", f"/c/{self.slug}/classify/")
         first.close()
         self.holder = first.cookies["browser"].strip('"').split(":")[0]
-        due: asyncio.Queue[bool] = asyncio.Queue()
+        due: asyncio.Queue[int] = asyncio.Queue()
         senders = [asyncio.create_task(self._sender(first.cookies, due)) for _ in range(N_LINES)]
         started_s = time.monotonic()
         for number in range(int(self.per_minute * seconds / 60)):
             await asyncio.sleep(started_s + number * 60 / self.per_minute - time.monotonic())
-            due.put_nowait(True)
+            due.put_nowait(1 + number)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(due.join(), LATE_S)
         self.figures.counts["never sent"] = due.qsize()
         while not due.empty():
             due.get_nowait()
         for _ in senders:
-            due.put_nowait(False)  # each ends after the answer that it waits for
+            due.put_nowait(0)  # each ends after the answer that it waits for
         await asyncio.gather(*senders)
 
-    async def _sender(self, cookies: dict[str, str], due: asyncio.Queue[bool]) -> None:
+    async def _sender(self, cookies: dict[str, str], due: asyncio.Queue[int]) -> None:
         """Answer one galaxy again and again, a new one each time that it was taken."""
         line = Line(self.port, self.figures)
         line.cookies = dict(cookies)

@@ -17,6 +17,7 @@ import pytest
 from django.db import connection
 
 from tests import make
+from tests.faults.brokers import control_rabbitmq, open_virtual_host
 from webapp.consensus.models import Queue
 from webapp.subjects.models import SetLink
 
@@ -57,12 +58,8 @@ def redis_url() -> Iterator[str]:
 def rabbitmq_url() -> Iterator[str]:
     if not listens(5672) or shutil.which("rabbitmqctl") is None:
         pytest.skip("No RabbitMQ answers on 127.0.0.1:5672, or rabbitmqctl is not here.")
-    subprocess.run(["rabbitmqctl", "-q", "add_vhost", VHOST], check=True)
-    subprocess.run(
-        ["rabbitmqctl", "-q", "set_permissions", "-p", VHOST, "guest", ".*", ".*", ".*"], check=True
-    )
-    yield f"amqp://guest:guest@127.0.0.1:5672/{VHOST}"
-    subprocess.run(["rabbitmqctl", "-q", "delete_vhost", VHOST], check=True)
+    yield open_virtual_host(VHOST)
+    control_rabbitmq("delete_vhost", VHOST)
 
 
 def server_environment(tmp_path: Path, broker_url: str) -> dict[str, str]:

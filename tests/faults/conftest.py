@@ -1,4 +1,4 @@
-"""One site for the tests of a file: a database that can be killed, and web processes that stay."""
+"""One site for all tests that need none of their own: its database is killed, its web stays."""
 
 import subprocess
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ def no_open_connections() -> Iterator[None]:
     crowd.close_all()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def hurt(tmp_path_factory) -> Iterator[Hurt]:
     site = place.prepare(
         tmp_path_factory.mktemp("site"), CAMPAIGNS, REQUEST_BUDGET_S="6", IDLE_TIMEOUT_S=str(IDLE_S)

@@ -10,6 +10,7 @@ import pytest
 
 from tests import make
 from tests.faults import place
+from tests.faults.forms import long_form
 from tests.faults.test_database import open_page, stored
 from tests.faults.test_jobs import statuses
 
@@ -20,6 +21,7 @@ MOST_PAGES = 80
 PARTS = ("webapp.wsgi", "webapp.celery worker", "webapp.celery beat")
 
 
+@long_form
 def test_pages_votes_and_jobs_ask_nobody_anything(tmp_path):
     seen = tmp_path / "seen.txt"
     watched = {"WATCHED": str(seen), "PYTHONPATH": str(Path(__file__).parent / "watched")}

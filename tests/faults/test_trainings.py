@@ -150,6 +150,7 @@ def test_a_full_disk_leaves_nothing_that_could_be_trained(run, campaign):
 
 
 @needed
+@long_form
 def test_a_killed_trainer_is_resumed_from_its_checkpoint(run, tmp_path):
     tasks.work_on_runs()
     folder = folder_of(run)
@@ -238,6 +239,7 @@ save_weights(Path(sys.argv[1]), spoilt, {})
 
 
 @needed
+@long_form
 def test_a_loss_that_is_no_number_stops_with_a_sentence(campaign, configs, tmp_path):
     """The training begins with weights of which none is a number."""
     weights = tmp_path / "spoilt.safetensors"

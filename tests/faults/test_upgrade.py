@@ -13,11 +13,12 @@ import psycopg
 import pytest
 
 from inference.formats.tree import load_built_in
+from tests.faults.forms import IS_LONG
 from tests.webapp.backups.sites import empty_place, served
 from webapp import embedded
 
 pytestmark = [pytest.mark.processes, pytest.mark.slow]
-N_VOTES = int(os.environ.get("UPGRADE_VOTES", "20000"))
+N_VOTES = int(os.environ.get("UPGRADE_VOTES", "20000" if IS_LONG else "4000"))
 SMALL = 50_000  # votes whose galaxies are ranked and counted again within the test's patience
 EACH = 10  # votes a galaxy
 LONGEST_LOCK_S = 2.0

@@ -29,16 +29,16 @@ ONCE_SURE = Rule.parse(
 )
 
 
-def people(count=60, each=12, seed=0):
-    """Return a crowd each of whom is right with 0.85, on 300 galaxies of three kinds."""
+def people(count=60, each=12, seed=0, right=0.85):
+    """Return a crowd that is right with 0.85, on 300 galaxies of three kinds."""
     return crowd_of_classes(
-        [0.85], n_subjects=300, each=each, n_volunteers=count, priors=THIRDS, seed=seed
+        [right], n_subjects=300, each=each, n_volunteers=count, priors=THIRDS, seed=seed
     )
 
 
-def joined(crowd, *, count, each, meaning=0, seed=1):
+def joined(crowd, *, count, each, meaning=0, **fields):
     """Return a crowd with more such people; what is of kind k to it they call k + meaning."""
-    more = people(count, each, seed)
+    more = people(count, each, **{"seed": 1} | fields)
     subject = more.answers.subject
     said = (more.answers.answer + crowd.truth[subject] - more.truth[subject] + meaning) % 3
     volunteer = crowd.n_volunteers + more.answers.volunteer
@@ -137,6 +137,13 @@ def test_a_clique_does_not_make_a_flood_of_an_honest_crowd(size):
         TERNARY, together(crowd.answers, clique), n_subjects=2000, n_volunteers=200 + size
     ).weight
     assert weight[:200].mean() > 0.95
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_newcomers_who_gave_fewer_answers_than_experts_are_no_flood(seed):
+    experts = people(20, 4, seed, right=0.9)
+    skills = skills_of(joined(experts, count=500, each=3, right=0.4, seed=seed + 1))
+    assert skills.weight[20:].mean() > 0.97
 
 
 def test_accounts_that_all_answer_at_random_leave_each_other_as_they_are():

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inference.belief import dawid_skene, weights
+from inference.belief import dawid_skene, flood, weights
 from inference.belief.answers import ANONYMOUS, Answers, below, whole_numbers
 from inference.belief.dawid_skene import Fit, Votes
 from inference.belief.dirichlet import span_of
@@ -162,13 +162,53 @@ def _asked(
 
 def _weigh(asked: list[_Asked | None], n_volunteers: int) -> tuple[Floats, list[Forecast]]:
     """Return everybody's weight, and the forecasts that were made with it."""
+    weight, forecasts = _among_all(asked, n_volunteers)
+    among_few = _among_few(asked, forecasts, n_volunteers)
+    if among_few is None:
+        return weight, forecasts
+    return weights.weights(*_evidence(among_few), n_volunteers), among_few
+
+
+def _among_all(asked: list[_Asked | None], n_volunteers: int) -> tuple[Floats, list[Forecast]]:
+    """Return weights and forecasts where everybody counts until something speaks against it."""
     weight = np.ones(n_volunteers)
     for _ in range(weights.ROUNDS):
         forecasts = _forecasts(asked, weight)
-        before, weight = weight, _weights(forecasts, n_volunteers)
+        before, weight = weight, weights.weights(*_evidence(forecasts), n_volunteers)
         if (weight == before).all():
             return weight, forecasts
     return weight, _forecasts(asked, weight)
+
+
+def _among_few(
+    asked: list[_Asked | None], among_all: list[Forecast], n_volunteers: int
+) -> list[Forecast] | None:
+    """Return the forecasts of the few who look in a flood of answers; None where there is none."""
+    shared = flood.Agreement([one.votes for one in among_all], n_volunteers)
+    agreeing = shared.agreeing()
+    if agreeing is None:
+        return None
+    forecasts, looks, likelihood = _settled(asked, agreeing, n_volunteers)
+    _, usual = flood.looks(*_evidence(among_all), n_volunteers)
+    is_flood = (
+        shared.gave_most(1 - looks)
+        and likelihood > usual + weights.BENEFIT
+        and not shared.do_agree(1 - looks)
+    )
+    return forecasts if is_flood else None
+
+
+def _settled(
+    asked: list[_Asked | None], looks: Floats, n_volunteers: int
+) -> tuple[list[Forecast], Floats, float]:
+    """Return the forecasts by those who look, who they then are, and the log likelihood."""
+    for _ in range(weights.ROUNDS):
+        forecasts = _forecasts(asked, looks)
+        before = looks
+        looks, likelihood = flood.looks(*_evidence(forecasts), n_volunteers)
+        if (looks == before).all():
+            break
+    return forecasts, looks, likelihood
 
 
 def _forecasts(asked: list[_Asked | None], weight: Floats) -> list[Forecast]:
@@ -180,12 +220,13 @@ def _forecasts(asked: list[_Asked | None], weight: Floats) -> list[Forecast]:
     ]
 
 
-def _weights(forecasts: list[Forecast], n_volunteers: int) -> Floats:
+def _evidence(forecasts: list[Forecast]) -> tuple[Integers, Floats, Floats]:
+    """Return who gave each answer, and its probability if they look and by their habit, (M,)."""
     volunteer = np.concatenate([one.votes.volunteer for one in forecasts])
     looking = np.concatenate([one.looking_said for one in forecasts])
     habit = np.concatenate([one.habit_said for one in forecasts])
     known = volunteer != ANONYMOUS
-    return weights.weights(volunteer[known], looking[known], habit[known], n_volunteers)
+    return volunteer[known], looking[known], habit[known]
 
 
 def _agreement(forecasts: list[Forecast], n_volunteers: int) -> dict[str, Any]:

@@ -13,7 +13,8 @@ BENEFIT = 2 nats of its maximum, two standard errors. Where w = 1 is D > 2 nats 
 there is less doubt to benefit from, and 4 / D nats are granted. So a typical volunteer has 1, as
 has a new one and one in the minority on galaxies that divide everybody; who clicks at random,
 always gives the same answer or the opposite one, falls to 0 as answers come in. The crowd's votes
-count by the weights found so far, until these stand still.
+count by the weights found so far, until these stand still; in a flood of accounts that do not look,
+by who does (`flood`).
 """
 
 from collections.abc import Callable

@@ -80,6 +80,26 @@ def crowd_of_shares(
     return Crowd(first_question(subject, volunteer, said), n_subjects, n_volunteers, shares)
 
 
+def flooded(crowd, *, fakes=500, each=67, says=(1 / 3, 1 / 3, 1 / 3), seed=0):
+    """Return a crowd with the answers of fake accounts, numbered after its people.
+
+    Args:
+        each: their answers to a galaxy.
+        says: how often they give each answer, whatever the galaxy.
+    """
+    chance = np.random.default_rng(seed)
+    subject, fake = _looks(chance, crowd.n_subjects, each, fakes)
+    said = chance.choice(len(says), len(subject), p=says)
+    given = together(crowd.answers, first_question(subject, crowd.n_volunteers + fake, said))
+    return Crowd(given, crowd.n_subjects, crowd.n_volunteers + fakes, crowd.truth)
+
+
+def together(*answers):
+    """Return all these answers to question 0."""
+    columns = ("subject", "volunteer", "answer")
+    return first_question(*(np.concatenate([getattr(a, c) for a in answers]) for c in columns))
+
+
 def first_question(subject, volunteer, said):
     """Return answers to question 0."""
     return Answers(subject, volunteer, np.zeros(len(said), np.int64), said)

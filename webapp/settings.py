@@ -68,6 +68,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "webapp.common.middleware.secure_responses",
+    "webapp.classifications.waits.refuse_early",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "webapp.common.middleware.DatabaseUnavailable",
     "django.contrib.sessions.middleware.SessionMiddleware",

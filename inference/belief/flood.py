@@ -9,8 +9,9 @@ looks with the probability
 
 with L as in `weights`, and the crowd's votes count by P: without the benefit of the doubt, which
 hundreds of accounts would have at once. This is believed only of a flood: if those in doubt gave
-most answers, if all answers are likelier so, and if those in doubt do not agree with each other. So
-neither a clique nor the larger of two camps passes for all who look.
+most answers, if all answers are likelier so, if those in doubt do not agree with each other, and
+if those who look follow the experts where there is gold. So neither a clique nor the larger of two
+camps passes for all who look.
 """
 
 from collections.abc import Sequence
@@ -29,7 +30,7 @@ from inference.belief.weights import WEIGHT_STEP
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-_CHANCE = 3.0  # standard errors up to which an agreement may be chance
+CHANCE = 3.0  # standard errors up to which an agreement may be chance
 # Half of those who do not look agree with others by chance: of a flood at most three quarters do.
 _AGREEING = 0.75  # of the answers
 _POWERS = 5
@@ -60,7 +61,7 @@ class Agreement:
             if self._share(errors > 0) > _AGREEING:
                 return None
             weight = np.maximum(errors, 0)
-        return (weight > _CHANCE).astype(np.float64)
+        return (weight > CHANCE).astype(np.float64)
 
     def gave_most(self, weight: Floats) -> bool:
         """Say whether these people gave more than half of the answers."""
@@ -70,7 +71,7 @@ class Agreement:
         """Say whether these people agree with each other more than by chance."""
         sums, squares = self._sums(weight)
         # Every pair is in the sum twice, once from each side.
-        return bool(weight @ sums > _CHANCE * np.sqrt(2 * (weight**2 @ squares)))
+        return bool(weight @ sums > CHANCE * np.sqrt(2 * (weight**2 @ squares)))
 
     @cached_property
     def _beyond(self) -> list[Floats]:

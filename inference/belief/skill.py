@@ -194,8 +194,26 @@ def _among_few(
         shared.gave_most(1 - looks)
         and likelihood > usual + weights.BENEFIT
         and not shared.do_agree(1 - looks)
+        and _do_follow_experts(asked, forecasts, looks)
     )
     return forecasts if is_flood else None
+
+
+def _do_follow_experts(
+    asked: list[_Asked | None], forecasts: list[Forecast], looks: Floats
+) -> bool:
+    """Say whether those who look say what experts said, beyond their habits; yes without gold."""
+    beyond = [np.zeros(0)]
+    for one, made in zip((one for one in asked if one), forecasts, strict=True):
+        if one.gold is None:
+            continue
+        votes, experts = one.votes, one.gold[one.votes.row]
+        known = np.flatnonzero(np.isfinite(experts).all(1) & (votes.volunteer != ANONYMOUS))
+        by_habit = (made.habit[known] * experts[known]).sum(1)
+        said = experts[known, votes.answer[known]]
+        beyond.append(looks[votes.volunteer[known]] * (said - by_habit))
+    found = np.concatenate(beyond)
+    return not found.any() or bool(found.sum() > flood.CHANCE * np.sqrt((found**2).sum()))
 
 
 def _settled(

@@ -5,19 +5,23 @@ each would take locks, a transaction and a page. Each web process remembers for 
 """
 
 import math
+import re
 import time
 import uuid
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from webapp.accounts.identity import identity_of
+from webapp.accounts.identity import browser_of, identity_of
 from webapp.classifications.services import TooFast
 
 MOST = 10_000  # people who are remembered
 View = Callable[..., HttpResponse]
+Handler = Callable[[HttpRequest], HttpResponse]
+_STORES = re.compile(r"/c/[^/]+/(submit|queue)/$")  # the addresses of patient views
 now_s = time.monotonic
 
 
@@ -54,13 +58,35 @@ def patient(view: View) -> View:
     def wrapped(request: HttpRequest, *arguments: Any, **named: Any) -> HttpResponse:
         holder = identity_of(request).holder
         if left_s := _waits.left_s(holder):
-            words = str(TooFast((), left_s))
-            answer = HttpResponse(words, status=429, content_type="text/plain; charset=utf-8")
-            answer.headers["Retry-After"] = str(left_s)
-            return answer
+            return _refusal(left_s)
         response = view(request, *arguments, **named)
         if response.status_code == 429:
             _waits.note(holder, float(response.headers["Retry-After"]))
         return response
 
     return wrapped
+
+
+def refuse_early(get_response: Handler) -> Handler:
+    """Refuse a visitor who has to wait before sessions, languages and tokens are looked at.
+
+    A bot that sends a hundred answers a second is then a tenth of the work. Who has a session is
+    known only later, and refused by `patient`.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if _STORES.match(request.path_info) and settings.SESSION_COOKIE_NAME not in request.COOKIES:
+            browser = browser_of(request)
+            if browser and (left_s := _waits.left_s(browser)):
+                return _refusal(left_s)
+        return get_response(request)
+
+    return middleware
+
+
+def _refusal(left_s: int) -> HttpResponse:
+    answer = HttpResponse(
+        str(TooFast((), left_s)), status=429, content_type="text/plain; charset=utf-8"
+    )
+    answer.headers["Retry-After"] = str(left_s)
+    return answer

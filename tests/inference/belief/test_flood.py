@@ -46,8 +46,19 @@ def joined(crowd, *, count, each, meaning=0, **fields):
     return Crowd(given, crowd.n_subjects, crowd.n_volunteers + count, crowd.truth)
 
 
-def skills_of(crowd):
-    return estimate_skills(TERNARY, crowd.answers, **crowd.sizes)
+def skills_of(crowd, n_gold=0):
+    """Return the skills; experts have told the truth of the first so many galaxies."""
+    gold = (np.arange(n_gold), np.eye(3)[crowd.truth[:n_gold]]) if n_gold else None
+    return estimate_skills(TERNARY, crowd.answers, gold=gold, **crowd.sizes)
+
+
+def with_accomplices(crowd):
+    """Return a crowd with five more, who all say the same of each galaxy, whatever it is."""
+    word = np.random.default_rng(7).integers(3, size=300)
+    subject = np.tile(np.arange(300), 5)
+    member = crowd.n_volunteers + np.repeat(np.arange(5), 300)
+    given = together(crowd.answers, first_question(subject, member, word[subject]))
+    return Crowd(given, 300, crowd.n_volunteers + 5, crowd.truth)
 
 
 def raised(skills):
@@ -144,6 +155,22 @@ def test_newcomers_who_gave_fewer_answers_than_experts_are_no_flood(seed):
     experts = people(20, 4, seed, right=0.9)
     skills = skills_of(joined(experts, count=500, each=3, right=0.4, seed=seed + 1))
     assert skills.weight[20:].mean() > 0.97
+
+
+@pytest.mark.parametrize("n_gold", [30, 100])
+def test_gold_keeps_accomplices_in_a_flood_from_passing_for_those_who_look(n_gold):
+    crowd = flooded(with_accomplices(people(20, 4)))
+    assert raised(skills_of(crowd))[:20].all()  # without gold they do, which docs/proofs.md says
+    skills = skills_of(crowd, n_gold)
+    assert not raised(skills)[:20].any()
+    assert skills.weight[:20].mean() > 0.9
+
+
+@pytest.mark.parametrize("n_gold", [30, 100])
+def test_a_flood_is_found_beside_gold_too(n_gold):
+    skills = skills_of(flooded(people()), n_gold)
+    assert skills.weight[60:].mean() < 0.3
+    assert not raised(skills)[:60].any()
 
 
 def test_accounts_that_all_answer_at_random_leave_each_other_as_they_are():

@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 
 from tests import make
@@ -96,6 +97,20 @@ def test_who_was_told_to_wait_is_refused_without_the_database(client, campaign, 
     assert queries.captured_queries == []
     assert f"Send it again in {refused.headers['Retry-After']} seconds" in refused.content.decode()
     assert Client().post("/c/bots/submit/", again, headers=HTMX).status_code == 422  # no bot's
+
+
+@pytest.mark.parametrize("view", ["submit", "queue"])
+def test_a_visitor_who_was_told_to_wait_is_refused_before_anything_is_looked_at(
+    client, campaign, settings, monkeypatch, view
+):
+    settings.ANSWERS_PER_MINUTE = 1
+    bot, address = seated(client), reverse(f"classifications:{view}", args=["bots"])
+    client.post(address, form(bot, campaign))
+    assert client.post(address, form(bot, campaign)).status_code == 429
+
+    monkeypatch.setattr(waits, "identity_of", None)  # what views ask
+    assert client.post(address, form(bot, campaign)).status_code == 429
+    assert client.get("/c/bots/").status_code == 200
 
 
 def test_only_so_many_who_wait_are_remembered(monkeypatch):

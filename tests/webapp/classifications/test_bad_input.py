@@ -33,7 +33,7 @@ TRACE = re.compile(r"Traceback|File \"|webapp/|psycopg|DataError|django\.")
 TAGS = re.compile(r"<head>.*?</head>|<[^>]*>", re.DOTALL)
 FORM = "application/x-www-form-urlencoded"
 FUZZED = settings(
-    max_examples=60,
+    max_examples=30,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     derandomize=True,
 )

@@ -340,6 +340,23 @@ def batch(
     )
 
 
+def imported(kind: str, file: Any, campaign: Workflow, **fields: Any) -> Any:
+    """A file of Zooniverse that was read to its end, into a campaign and its set."""
+    from webapp.common import work  # noqa: PLC0415
+    from webapp.imports import running  # noqa: PLC0415
+    from webapp.imports.services import start_import  # noqa: PLC0415
+
+    made = start_import(
+        kind=kind, source=file, source_name=file.name, workflow=campaign,
+        subject_set=campaign.subject_sets.get(), by=None, **fields,
+    )  # fmt: skip
+    claimed = work.claim(made)
+    assert claimed
+    work.run(claimed, running.run_batch)
+    made.refresh_from_db()
+    return made
+
+
 def owned(owner: User, **fields: Any) -> Workflow:
     """A campaign of this person's; see `workflow`."""
     made = workflow(**fields)

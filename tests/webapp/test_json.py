@@ -22,9 +22,7 @@ from tests.webapp.api.programs import Program
 from webapp.accounts.models import Role
 from webapp.classifications.models import Classification, Handout
 from webapp.classifications.shown import Shown
-from webapp.common import work
 from webapp.exports.models import Export
-from webapp.imports import running, services
 from webapp.imports.models import ImportBatch
 from webapp.subjects.models import Subject
 from webapp.workflows.models import TreeVersion, Workflow
@@ -153,16 +151,8 @@ def test_how_a_picture_was_looked_at_is_refused(browser, view):
 def imported(kind: str, name: str, content: bytes, folder: Path) -> ImportBatch:
     """Let a worker read a file of Zooniverse to its end."""
     (folder / name).write_bytes(content)
-    workflow = make.workflow(n_subjects=1)
-    batch = services.start_import(
-        kind=kind, source=folder / name, source_name=name, workflow=workflow,
-        subject_set=workflow.subject_sets.get(), by=None,
-    )  # fmt: skip
-    claimed = work.claim(batch)
-    assert claimed
-    work.run(claimed, running.run_batch)
-    batch.refresh_from_db()
-    return batch
+    made: ImportBatch = make.imported(kind, folder / name, make.workflow(n_subjects=1))
+    return made
 
 
 def test_cells_of_zooniverse_are_refused_row_by_row(tmp_path):

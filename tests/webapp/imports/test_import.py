@@ -8,6 +8,7 @@ from django.core.management import CommandError, call_command
 
 from inference.formats.tree import load_built_in
 from tests import make
+from tests.make import imported as read
 from webapp.accounts.models import Volunteer
 from webapp.classifications import recount
 from webapp.classifications.models import Classification, Standing
@@ -17,7 +18,6 @@ from webapp.exports import snapshot
 from webapp.exports.exchange import KINDS, lines
 from webapp.imports import running, services
 from webapp.imports.models import (
-    ImportBatch,
     ImportedClassification,
     ImportedVersion,
     ImportedVolunteer,
@@ -41,21 +41,6 @@ def campaign():
 @pytest.fixture
 def files(shared):
     return shared / "data/zooniverse_exports"
-
-
-def read(kind, file, campaign, **fields) -> ImportBatch:
-    batch = services.start_import(
-        kind=kind,
-        source=file,
-        source_name=file.name,
-        workflow=campaign,
-        subject_set=campaign.subject_sets.get(),
-        by=None,
-        **fields,
-    )
-    work.run(work.claim(batch), running.run_batch)
-    batch.refresh_from_db()
-    return batch
 
 
 def counts(batch) -> tuple[int, int, int]:

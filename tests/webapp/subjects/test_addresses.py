@@ -9,7 +9,6 @@ import pytest
 
 from tests import make
 from webapp.common import work
-from webapp.imports import running, services
 from webapp.subjects import ingest
 from webapp.subjects.archive import PictureArchive
 from webapp.subjects.models import Subject
@@ -98,14 +97,6 @@ def test_in_files_of_zooniverse_it_stays_a_text(tmp_path, port):
         for number, address in enumerate(ADDRESSES, 1):
             place = address.format(port=port).replace("\\", "\\\\")
             rows.writerow([number, f'{{"#image": "{place}"}}', f'{{"0": "{place}"}}'])
-    workflow = make.workflow(n_subjects=1)
-    batch = services.start_import(
-        kind="subjects", source=path, source_name=path.name, workflow=workflow,
-        subject_set=workflow.subject_sets.get(), by=None,
-    )  # fmt: skip
-    claimed = work.claim(batch)
-    assert claimed
-    work.run(claimed, running.run_batch)
-    batch.refresh_from_db()
+    batch = make.imported("subjects", path, make.workflow(n_subjects=1))
     assert (batch.status, batch.n_refused) == ("done", 0)
     assert Subject.objects.filter(display_sha256="").count() == len(ADDRESSES)

@@ -89,4 +89,5 @@ def _refusal(left_s: int) -> HttpResponse:
         str(TooFast((), left_s)), status=429, content_type="text/plain; charset=utf-8"
     )
     answer.headers["Retry-After"] = str(left_s)
+    answer.headers["Content-Length"] = str(len(answer.content))  # as CommonMiddleware would
     return answer

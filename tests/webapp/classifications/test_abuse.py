@@ -109,7 +109,9 @@ def test_a_visitor_who_was_told_to_wait_is_refused_before_anything_is_looked_at(
     assert client.post(address, form(bot, campaign)).status_code == 429
 
     monkeypatch.setattr(waits, "identity_of", None)  # what views ask
-    assert client.post(address, form(bot, campaign)).status_code == 429
+    refused = client.post(address, form(bot, campaign))
+    assert refused.status_code == 429
+    assert refused.headers["Content-Length"] == str(len(refused.content))
     assert client.get("/c/bots/").status_code == 200
 
 

@@ -70,8 +70,7 @@ def patient(view: View) -> View:
 def refuse_early(get_response: Handler) -> Handler:
     """Refuse a visitor who has to wait before sessions, languages and tokens are looked at.
 
-    A bot that sends a hundred answers a second is then a tenth of the work. Who has a session is
-    known only later, and refused by `patient`.
+    Who has a session is known only later, and refused by `patient`.
     """
 
     def middleware(request: HttpRequest) -> HttpResponse:

@@ -3,9 +3,12 @@
 import psycopg
 import pytest
 from django.db import DatabaseError, OperationalError, connection, transaction
+from django.http import HttpResponse
+from django.test import RequestFactory
 from psycopg import errors as postgres
 
 from webapp.common import outage
+from webapp.common.middleware import DatabaseUnavailable
 from webapp.common.outage import TRIES, leave_if_cut, tried_again
 
 
@@ -75,6 +78,13 @@ def test_a_connection_that_was_cut_is_left_and_a_good_one_kept():
     cut(kept)
     leave_if_cut()
     assert asked() != kept
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_request_that_comes_after_a_restart_is_answered():
+    cut(asked())
+    site = DatabaseUnavailable(lambda _: HttpResponse(str(asked())))
+    assert site(RequestFactory().get("/")).status_code == 200
 
 
 @pytest.mark.django_db(transaction=True)

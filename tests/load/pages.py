@@ -27,10 +27,9 @@ class Control:
 
 @dataclass(frozen=True)
 class Form:
-    """A form: where it leads, with htmx and without, and what is in it."""
+    """A form: where it leads, and what is in it."""
 
     action: str
-    part: str  # where htmx sends it
     look: str
     controls: list[Control]
     data: dict[str, str]  # what its scripts read: "queue" of data-queue
@@ -60,10 +59,9 @@ def forms(page: str) -> list[Form]:
     found = []
     for attributes, inside in FORM.findall(page):
         given = _attributes(attributes)
-        part = given.get("hx-get") or given.get("hx-post", "")
         controls = [_control(_attributes(each)) for each in CONTROL.findall(inside)]
         data = {name[5:]: value for name, value in given.items() if name.startswith("data-")}
-        found.append(Form(given.get("action", ""), part, given.get("class", ""), controls, data))
+        found.append(Form(given.get("action", ""), given.get("class", ""), controls, data))
     return found
 
 

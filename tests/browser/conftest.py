@@ -27,11 +27,16 @@ UNREACHED = ("htmx:sendError", "htmx:timeout", "htmx:afterRequest")
 # What Chromium and htmx say of an answer of 400 and above; tests ask for those on purpose.
 REFUSALS = ("Failed to load resource", "Response Status Error Code", *UNREACHED)
 
-# Complaints that a console does not show by itself: htmx's own, and a focus that was lost.
+# Complaints that a console does not show by itself: htmx's own, and a focus that was lost. A page
+# that was only looked at has had none, and what such a page asks by itself takes none away.
 WATCH = """
 document.addEventListener("htmx:oobErrorNoTarget", () => console.error("no target for a part"));
-document.addEventListener("htmx:afterSettle", () => {
-  if (document.activeElement === document.body) console.error("the focus fell to the body");
+let focused = null;
+document.addEventListener("focusin", ({ target }) => { focused = target; });
+document.addEventListener("htmx:afterSettle", ({ target }) => {
+  if (!focused || document.activeElement !== document.body) return;
+  const [had, came] = [focused, target].map((each) => each.outerHTML.slice(0, 120));
+  console.error(`the focus fell to the body of ${location.pathname}: ${had} had it, ${came} came`);
 });
 """
 

@@ -2,11 +2,15 @@
 
 import numpy as np
 import pytest
+from scipy.special import expit, logit
 
+from inference.belief.dawid_skene import Votes
+from inference.belief.flood import Agreement, looks
 from inference.belief.posterior import posterior
 from inference.belief.retirement import Rule
 from inference.belief.skill import ANONYMOUS, estimate_skills
 from inference.belief.spam import suspects
+from inference.belief.weights import WEIGHT_STEP
 from tests.inference.belief.crowds import TERNARY
 from tests.inference.belief.volunteers import (
     Crowd,
@@ -50,6 +54,11 @@ def skills_of(crowd, n_gold=0):
     """Return the skills; experts have told the truth of the first so many galaxies."""
     gold = (np.arange(n_gold), np.eye(3)[crowd.truth[:n_gold]]) if n_gold else None
     return estimate_skills(TERNARY, crowd.answers, gold=gold, **crowd.sizes)
+
+
+def agreement(answers, n_volunteers):
+    """Return how far volunteers agree on the only question."""
+    return Agreement([Votes(answers.subject, answers.volunteer, answers.answer, 3)], n_volunteers)
 
 
 def with_accomplices(crowd):
@@ -185,3 +194,36 @@ def test_a_flood_without_accounts_is_held_against_nobody():
     unknown = first_question(answers.subject, hidden, answers.answer)
     skills = estimate_skills(TERNARY, unknown, n_subjects=300, n_volunteers=60)
     assert skills.weight.min() == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_who_agrees_is_found_by_agreeing_with_others_who_do(seed):
+    """Against all others alone, the four answers of a person to 15 each show next to nothing."""
+    crowd = flooded(people(20, 4, seed))
+    found = agreement(crowd.answers, crowd.n_volunteers).agreeing()
+    assert found[:20].sum() >= 18
+    assert found[20:].mean() < 0.01
+
+
+def test_nobody_passes_for_one_who_looks_by_answers_without_an_account():
+    """Twenty visitors repeat what the last account says of every galaxy."""
+    crowd = flooded(people())
+    last = crowd.n_volunteers - 1
+    own = crowd.answers.volunteer == last
+    subject, said = (
+        np.repeat(each[own], 20) for each in (crowd.answers.subject, crowd.answers.answer)
+    )
+    echo = first_question(subject, np.full(len(subject), ANONYMOUS), said)
+    found = agreement(together(crowd.answers, echo), crowd.n_volunteers).agreeing()
+    assert found[:60].all()
+    assert not found[last]
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.98])
+def test_how_many_look_is_the_mean_of_who_probably_does(share):
+    """Answers that hardly tell who looks are the slowest to come to rest."""
+    chance = np.random.default_rng(0)
+    gain = chance.normal(0, 0.7, 2000) + np.where(chance.random(2000) < share, 0.3, -0.3)
+    probably, _ = looks(np.arange(2000), np.exp(gain), np.ones(2000), 2000)
+    mean = (probably.sum() + 1) / 2002
+    assert np.abs(probably - expit(gain + logit(mean))).max() < 1.5 * WEIGHT_STEP

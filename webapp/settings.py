@@ -377,7 +377,13 @@ ACCOUNT_RATE_LIMITS = {
 # A second factor: everybody may have one, administrators of a server must.
 SECOND_FACTOR_FOR_ADMINS = env_bool("SECOND_FACTOR_FOR_ADMINS", "false" if LOCAL_MODE else "true")
 MFA_ADAPTER = "webapp.accounts.second_factor.SecondFactorAdapter"
-MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_FORMS = {
+    "add_webauthn": "webapp.accounts.security_keys.AddKeyForm",
+    "authenticate_webauthn": "webapp.accounts.security_keys.UseKeyForm",
+    "reauthenticate_webauthn": "webapp.accounts.security_keys.ConfirmByKeyForm",
+    "edit_webauthn": "webapp.accounts.security_keys.RenameKeyForm",
+}
 MFA_TOTP_TOLERANCE = 1  # a code of the half minute before or after
 
 # Mail: to files in local mode, so that a password can be reset without a mail server.

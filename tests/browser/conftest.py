@@ -15,7 +15,7 @@ PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1366, "height": 768}
 PATIENCE_MS = 10_000
 # No name is looked up: what asks another host gets nothing. Interception would cost the cache.
-NOWHERE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+NOWHERE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
 
 # A browser that keeps nothing for a site, as some do in private windows.
 NO_STORAGE = """
@@ -95,7 +95,13 @@ class Windows:
         return Volunteer(self.open(size, **options), seed)
 
     def _see(self, url: str) -> None:
-        if not url.startswith((f"{self.site.address}/", "data:", self.site.report_uri)):
+        own = (
+            f"{self.site.address}/",
+            f"{self.site.named_address}/",
+            "data:",
+            self.site.report_uri,
+        )
+        if not url.startswith((*own, "data:")):
             self.complaints.append(f"a foreign host was asked: {url}")
 
     def _hear(self, kind: str, text: str) -> None:

@@ -27,7 +27,7 @@ def statuses(site: place.Place) -> list[str]:
 @long_form
 def test_jobs_are_done_though_web_and_worker_were_killed_and_only_if_committed(tmp_path):
     """Kill the process that commits, at once; kill the worker; roll one back."""
-    site = place.prepare(tmp_path, [CAMPAIGN], BEAT_EVERY_S="1", LEASE_S="3")
+    site = place.prepare(tmp_path, [CAMPAIGN], BEAT_EVERY_S="3", LEASE_S="3")
     pictures = make.picture_folder(tmp_path / "pictures", 5)
     with place.whole_site(site) as supervisor:
         rolled_back = site.run("-m", "tests.faults.ingest", "rolled-back", str(pictures))

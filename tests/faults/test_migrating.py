@@ -22,17 +22,11 @@ from webapp import embedded
 
 pytestmark = [pytest.mark.processes, pytest.mark.slow]
 GALAXIES = 40
-CAMPAIGN = f'[{{"slug": "many", "galaxies": {GALAXIES}, "votes": 1000}}]'
+CAMPAIGNS = [{"slug": "many", "galaxies": GALAXIES, "votes": 1000}]
 UNHURRIED = {"ANSWERS_PER_MINUTE": "100000"}
 NEWER = UNHURRIED | {"DJANGO_SETTINGS_MODULE": "tests.faults.newer.settings"}
 TRIED_AGAIN = "It is tried again"
 FILLED = "SELECT count(*) FROM consensus_consensus WHERE n_looks IS NOT NULL"
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory) -> Iterator[place.Place]:
-    with served(empty_place(tmp_path_factory.mktemp("site"), **UNHURRIED)) as made:
-        yield made
 
 
 @contextlib.contextmanager
@@ -73,8 +67,13 @@ def is_waiting_for(site: place.Place, table: str) -> bool:
 
 
 @long_form
-def test_a_migration_that_is_killed_leaves_nothing_half_and_the_next_try_finishes(site):
+def test_a_migration_that_is_killed_leaves_nothing_half_and_the_next_try_finishes(tmp_path):
     """SIGKILL while one of its statements waits for a table."""
+    with served(empty_place(tmp_path, **UNHURRIED)) as site:
+        kill_a_migration(site)
+
+
+def kill_a_migration(site: place.Place) -> None:
     table = "workflows_workflow"  # tables that refer to it come until the end
     with migrating(site) as process:
         place.wait_until(lambda: is_there(site, "predictions_prediction"), process, "most of it")
@@ -147,12 +146,11 @@ def assert_nobody_noticed(site: place.Place, ledger: Ledger) -> None:
     site.assert_recount_agrees()
 
 
-@pytest.fixture(scope="module")
-def live(site) -> Iterator[tuple[place.Place, subprocess.Popen[bytes]]]:
+@pytest.fixture
+def live(tmp_path) -> Iterator[tuple[place.Place, subprocess.Popen[bytes]]]:
     """A campaign of this version, served by its web processes."""
-    made = site.run("-m", "tests.faults.campaign", CAMPAIGN)
-    assert made.returncode == 0, made.stderr
-    with place.web(site) as web:
+    prepared = place.prepare(tmp_path, CAMPAIGNS, **UNHURRIED)
+    with served(prepared) as site, place.web(site) as web:
         yield site, web
 
 

@@ -46,7 +46,7 @@ def at_work(supervisor: int) -> list[int]:
 @long_form
 def test_a_job_whose_child_was_killed_is_taken_over_by_a_new_worker(tmp_path):
     """With a Redis, whose pool is another one, test_kills sees the same."""
-    site = place.prepare(tmp_path, [CAMPAIGN], BEAT_EVERY_S="1", LEASE_S="3")
+    site = place.prepare(tmp_path, [CAMPAIGN], BEAT_EVERY_S="3", LEASE_S="3")
     pictures = make.picture_folder(tmp_path / "pictures", PICTURES)
     with place.whole_site(site) as supervisor:
         place.wait_until(lambda: len(children(supervisor.pid)) == 2, supervisor, "children")

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve, reverse
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, gettext_lazy
 
 from webapp.accounts.access import lead_to
 from webapp.accounts.models import Role, User
@@ -32,7 +32,9 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     """allauth's adapter: a copy of the database alone gives nobody a second factor."""
 
     error_messages = DefaultMFAAdapter.error_messages | {
-        "incorrect_code": gettext_lazy("This code is not right. Type the one that is shown now."),
+        "incorrect_code": gettext_lazy(
+            "This code or key is not right. Type the code that is shown now, or use the key again."
+        ),
         "unverified_email": gettext_lazy(
             "Confirm your e-mail address first. “Change the e-mail address” sends the mail again."
         ),
@@ -49,6 +51,16 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     def get_totp_issuer(self) -> str:
         """Return what an authenticator app calls this site."""
         return str(settings.SITE_NAME)
+
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        """Return whom a security key signs in to: its host name is all that the key believes."""
+        entity: dict[str, str] = super().get_public_key_credential_rp_entity()
+        return entity | {"name": str(settings.SITE_NAME)}
+
+    def generate_authenticator_name(self, user: User, type: str) -> str:  # noqa: A002
+        """Return what a security key is called until its owner renames it."""
+        n = Authenticator.objects.filter(user_id=user.pk, type=type).count() + 1
+        return gettext("Key %(n)s") % {"n": n}
 
     def build_totp_svg(self, url: str) -> str:
         """Return the code to scan as an element of the page; the policy stops a data: address."""

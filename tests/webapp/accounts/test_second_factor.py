@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import json
 import re
 import time
 from datetime import timedelta
@@ -16,11 +17,14 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests import make
 from tests.webapp.accounts.test_accounts import PASSWORD, is_signed_in, sign_in
 from webapp.accounts.models import Role, User
 from webapp.accounts.second_factor import SecondFactorAdapter
+from webapp.accounts.security_keys import AddKeyForm
 from webapp.common.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
@@ -74,7 +78,7 @@ class TestSettingUp:
         confirm(client)
         client.get(SET_UP)
         html = client.post(SET_UP, {"code": "000000"}).content.decode()
-        assert "This code is not right." in html
+        assert "This code or key is not right." in html
         assert not Authenticator.objects.exists()
 
     def test_shows_a_code_that_the_policy_lets_pass(self, client, alice):
@@ -106,7 +110,9 @@ class TestSigningIn:
         other = Client()
         assert sign_in(other).headers["Location"] == ASKED
         assert not is_signed_in(other)
-        assert "This code is not right." in other.post(ASKED, {"code": "123"}).content.decode()
+        assert (
+            "This code or key is not right." in other.post(ASKED, {"code": "123"}).content.decode()
+        )
         assert not is_signed_in(other)
         with later():
             assert other.post(ASKED, {"code": code_of(secret)}).status_code == 302
@@ -145,6 +151,87 @@ class TestSigningIn:
 
     def test_without_a_second_factor_nothing_changes(self, client, alice):
         assert is_signed_in(client)
+
+
+class TestSecurityKeys:
+    """What a browser's key answers is seen in tests/browser/test_security_key.py."""
+
+    ADD = "/accounts/second-factor/webauthn/add/"
+    CONFIRM = "/accounts/second-factor/webauthn/reauthenticate/"
+    NO_ANSWERS = ["", "null", "[]", "{}", "1", "{", "[" * 9999, '{"id": "AA", "rawId": "AA"}']
+    ENCODED = st.binary(max_size=200).map(lambda some: base64.urlsafe_b64encode(some).decode())
+    # The word that a registration was made, or a key used, may come with anything in it.
+    ASKED_OF = st.sampled_from([b'{"type": "webauthn.create"}', b'{"type": "webauthn.get"}', b"{}"])
+    ANSWERS = st.fixed_dictionaries({
+        "id": st.just("AA"), "rawId": st.just("AA"), "type": st.just("public-key"),
+        "clientExtensionResults": st.just({}),
+        "response": st.fixed_dictionaries({
+            "clientDataJSON": ASKED_OF.map(lambda some: base64.urlsafe_b64encode(some).decode()),
+            "attestationObject": ENCODED, "authenticatorData": ENCODED, "signature": ENCODED,
+            "userHandle": ENCODED,
+        }),
+    }).map(json.dumps)  # fmt: skip
+
+    @pytest.mark.parametrize("answer", NO_ANSWERS)
+    def test_what_is_no_answer_of_a_key_proves_nothing(self, client, alice, answer):
+        self._see_that_it_proves_nothing(client, answer)
+
+    @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(answer=ANSWERS)
+    def test_nor_does_what_only_looks_like_one(self, client, alice, answer):
+        self._see_that_it_proves_nothing(client, answer)
+
+    def _see_that_it_proves_nothing(self, client, answer):
+        if not Authenticator.objects.exists():
+            set_up(client)
+        for place in (self.ADD, self.CONFIRM):
+            confirm(client)
+            client.get(place)
+            page = client.post(place, {"name": "one", "credential": answer})
+            assert page.status_code == 302 or "errorlist" in page.content.decode()
+        other = Client()
+        sign_in(other)
+        assert other.post(ASKED, {"credential": answer}).status_code == 200
+        assert not is_signed_in(other)
+        assert not Authenticator.objects.filter(type="webauthn").exists()
+
+    def form(self, alice, **fields) -> AddKeyForm:
+        return AddKeyForm({"name": "one", "credential": "{}"} | fields, user=alice)
+
+    @pytest.mark.parametrize(
+        "answer",
+        [r'{"a": "\u0000"}', r'{"a": "\ud800"}', '{"a": NaN}', '{"a": 1e999}',
+         f'{{"a": "{"b" * 20_000}"}}'],
+    )  # fmt: skip
+    def test_what_the_database_cannot_keep_and_no_key_says_is_refused(self, alice, answer):
+        form = self.form(alice, credential=answer)
+        assert "not right" in str(form.errors["credential"])
+
+    def test_a_name_is_bounded(self, alice):
+        assert "name" in self.form(alice, name="n" * 61).errors
+
+    def test_there_are_ten_at_most(self, alice):
+        keys = [Authenticator(user=alice, type="webauthn", data={}) for _ in range(10)]
+        Authenticator.objects.bulk_create(keys)
+        assert "You have 10 security keys already" in str(self.form(alice).non_field_errors())
+
+    def test_nobody_reaches_the_keys_of_others(self, client, alice):
+        key = Authenticator.objects.create(
+            user=make.user("bob"), type="webauthn", data={"name": "b"}
+        )
+        confirm(client)
+        for name in ("mfa_edit_webauthn", "mfa_remove_webauthn"):
+            place = reverse(name, args=[key.pk])
+            assert client.get(place).status_code == client.post(place).status_code == 404
+        assert Authenticator.objects.get() == key
+
+    def test_a_key_alone_is_the_second_factor_of_an_administrator(self, client, settings):
+        settings.SECOND_FACTOR_FOR_ADMINS = True
+        user = make.user("vera", Role.ADMIN)
+        sign_in(client, "vera")
+        assert client.get("/people/").headers["Location"] == SET_UP
+        Authenticator.objects.create(user=user, type="webauthn", data={"name": "one"})
+        assert client.get("/people/").status_code == 200
 
 
 class TestRemoving:

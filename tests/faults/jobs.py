@@ -61,8 +61,9 @@ class Jobs:
         with Celery("jobs", broker=given or "filesystem://", set_as_current=False) as app:
             if not given:
                 app.conf.broker_transport_options = broker.options(self.site.var / "broker")
+            errors = app.connection_for_write().connection_errors
             for task in WAKES:
-                with contextlib.suppress(OperationalError, OSError):
+                with contextlib.suppress(OperationalError, OSError, *errors):
                     app.send_task(task, expires=20, retry=False)
 
     def is_held(self) -> bool:

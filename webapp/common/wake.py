@@ -32,5 +32,11 @@ def _sender(task: str) -> Callable[[], None]:
 def _send(task: str) -> None:
     try:
         current_app.send_task(task, expires=settings.BEAT_EVERY_S, retry=False)
-    except (OperationalError, OSError) as error:
+    except _faults() as error:
         logger.warning("The broker did not take %s (%s); beat repeats it.", task, error)
+
+
+def _faults() -> tuple[type[Exception], ...]:
+    """Return what a broker that is away raises; RabbitMQ's errors are of its library's own kinds."""
+    own = current_app.connection_for_write()
+    return (OperationalError, OSError, *own.connection_errors, *own.channel_errors)

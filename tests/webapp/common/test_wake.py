@@ -3,8 +3,10 @@
 import logging
 
 import pytest
+from amqp.exceptions import NotAllowed
 from celery import current_app
 from django.db import transaction
+from kombu import Connection
 from kombu.exceptions import OperationalError
 
 from webapp.common import wake
@@ -42,9 +44,13 @@ def test_a_change_that_failed_wakes_nobody(sent):
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("error", [OperationalError("no broker"), ConnectionRefusedError("no")])
+@pytest.mark.parametrize(
+    "error",
+    [OperationalError("no broker"), ConnectionRefusedError("no"), NotAllowed("no such host")],
+)
 def test_a_broker_that_is_away_is_written_down_and_no_more(monkeypatch, settings, caplog, error):
     settings.WAKES = {"topic": ["first"]}
+    monkeypatch.setattr(current_app, "connection_for_write", lambda: Connection("amqp://"))
 
     def send_task(*_arguments: object, **_how: object) -> None:
         raise error

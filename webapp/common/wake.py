@@ -36,7 +36,7 @@ def _send(task: str) -> None:
         logger.warning("The broker did not take %s (%s); beat repeats it.", task, error)
 
 
-def _faults() -> tuple[type[Exception], ...]:
-    """Return what a broker that is away raises; RabbitMQ's errors are of its library's own kinds."""
+def _faults() -> tuple[type[BaseException], ...]:
+    """Return what a broker that is away raises; RabbitMQ's errors are its library's own."""
     own = current_app.connection_for_write()
     return (OperationalError, OSError, *own.connection_errors, *own.channel_errors)

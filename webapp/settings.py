@@ -209,6 +209,7 @@ CELERY_WORKER_POOL = "webapp.pool:TaskPool"  # ends when a child was killed
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "webapp.beat:Scheduler"
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 
 # Which tasks look when a row of this kind has been written. Beat repeats each of them.

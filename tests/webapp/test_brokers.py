@@ -3,6 +3,7 @@
 They run wherever the two answer on their usual ports of this machine, as in continuous integration.
 """
 
+import contextlib
 import os
 import shutil
 import socket
@@ -11,13 +12,19 @@ import sys
 import time
 import urllib.parse
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
+import kombu
 import pytest
+from celery import Celery
+from celery.beat import ScheduleEntry, SchedulingError
+from celery.schedules import schedule
 from django.db import connection
 
 from tests import make
 from tests.faults.brokers import control_rabbitmq, open_virtual_host
+from webapp.beat import Scheduler
 from webapp.consensus.models import Queue
 from webapp.subjects.models import SetLink
 
@@ -126,3 +133,19 @@ def test_redis_wakes_a_worker(redis_url, tmp_path):
 
 def test_rabbitmq_wakes_a_worker(rabbitmq_url, tmp_path):
     run_through(rabbitmq_url, tmp_path)
+
+
+def test_beat_reaches_rabbitmq_again_after_it_was_away(rabbitmq_url, tmp_path):
+    with Celery("beat", broker=rabbitmq_url, set_as_current=False) as app:
+        scheduler = Scheduler(app, lazy=True, schedule_filename=str(tmp_path / "schedule"))
+        entry = ScheduleEntry("watch", "some.task", schedule=schedule(20), app=app)
+        send = partial(scheduler.apply_async, entry, producer=scheduler.producer, advance=False)
+        send()
+        control_rabbitmq("delete_vhost", VHOST)
+        for _ in range(2):  # the first may be taken by a connection that is closed already
+            with contextlib.suppress(SchedulingError):
+                send()
+        open_virtual_host(VHOST)
+        send()
+        with app.connection_for_read() as reading:
+            assert kombu.Queue("celery")(reading).get(no_ack=True) is not None

@@ -1,13 +1,18 @@
-// Says what went wrong where a security key was asked for.
+// Asks a security key where a page has a button for it, and says what went wrong.
 "use strict";
 
 (() => {
   const { refused, elsewhere } = document.currentScript.dataset;
+  const { addForm, authenticateForm } = window.allauth.webauthn.forms;
+  const ids = { credential: "id_credential", data: "key-asked" };
+
+  if (document.getElementById("key-add")) addForm({ ids: { add: "key-add", ...ids } });
+  if (document.getElementById("key-use")) authenticateForm({ ids: { authenticate: "key-use", ...ids } });
 
   document.addEventListener("allauth.error", (event) => {
     event.preventDefault();
-    const { exception } = event.detail;
-    const isRefused = exception.name === "NotAllowedError" || exception.name === "InvalidStateError";
+    const { name } = event.detail.exception;
+    const isRefused = name === "NotAllowedError" || name === "InvalidStateError";
     window.alerts.say(isRefused ? refused : elsewhere);
   });
 })();

@@ -67,6 +67,11 @@ def browser(browser_path: Path) -> Iterator[Browser]:
         running.close()
 
 
+def named(address: str) -> str:
+    """Return an address of this machine with its name, which a security key asks for."""
+    return address.replace("127.0.0.1", "localhost")
+
+
 class Windows:
     """The windows of a test, each a new browser, and what was wrong in them."""
 
@@ -95,13 +100,8 @@ class Windows:
         return Volunteer(self.open(size, **options), seed)
 
     def _see(self, url: str) -> None:
-        own = (
-            f"{self.site.address}/",
-            f"{self.site.named_address}/",
-            "data:",
-            self.site.report_uri,
-        )
-        if not url.startswith((*own, "data:")):
+        own = (f"{each}/" for each in (self.site.address, named(self.site.address)))
+        if not url.startswith((*own, "data:", self.site.report_uri)):
             self.complaints.append(f"a foreign host was asked: {url}")
 
     def _hear(self, kind: str, text: str) -> None:

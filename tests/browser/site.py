@@ -41,11 +41,6 @@ class Site:
         """Where a browser finds it."""
         return f"http://127.0.0.1:{self.port}"
 
-    @property
-    def named_address(self) -> str:
-        """The same with a name, which a security key asks for."""
-        return f"http://localhost:{self.port}"
-
     @contextmanager
     def running(self) -> Iterator["Site"]:
         """Run it with the demo campaign."""

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 import pytest
 from playwright.sync_api import CDPSession, expect
 
-from tests.browser.conftest import DESKTOP
+from tests.browser.conftest import DESKTOP, named
 from tests.browser.test_everyone import wrong_now, wrong_with
 from tests.browser.volunteer import PASSWORD, Volunteer
 
@@ -47,7 +47,7 @@ def ask(person: Volunteer, name: str) -> None:
 @pytest.fixture
 def ada(windows, site):
     """Somebody who has just added a key."""
-    ada = windows.volunteer(DESKTOP, base_url=site.named_address)
+    ada = windows.volunteer(DESKTOP, base_url=named(site.address))
     ada.name = f"ada-{os.getpid()}-{next(NUMBERS)}"
     plug_in(ada)
     ada.sign_up(ada.name)

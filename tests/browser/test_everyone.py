@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -30,21 +31,22 @@ WIDE = """() => [...document.querySelectorAll("main *, header *, footer *")].fil
     return box.width && !scrolls && (box.right > innerWidth + 1 || box.left < -1);
 }).slice(0, 4).map(each => each.outerHTML.slice(0, 90))"""
 CAMPAIGN = f"/manage/campaigns/{SLUG}/"
+MISSING = "/nothing/here/"
 VISITORS = [
     "/", f"/c/{SLUG}/classify/", "/my/", "/my/statistics/", "/accounts/keys/",
     f"/c/{SLUG}/demo/", "/about/", "/about/terms/", "/about/privacy/",
-    "/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/nothing/here/",
+    "/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", MISSING,
 ]  # fmt: skip
 OWNERS = [
     f"/c/{SLUG}/classify/", "/my/", "/my/statistics/", "/my/certificate/", "/accounts/profile/",
     "/my/account/delete/", "/accounts/second-factor/", "/accounts/second-factor/totp/activate/",
     "/people/", "/accounts/email/", "/accounts/password/change/",
-    "/manage/campaigns/", "/manage/campaigns/new/", "/sets/", "/sets/new/", CAMPAIGN,
+    "/manage/", "/manage/new/", "/manage/operations/", "/sets/", "/sets/new/", CAMPAIGN,
     *(
         f"{CAMPAIGN}{part}/"
         for part in [
-            "sets", "rule", "texts", "tree", "owners", "insight", "gold", "gold/file", "gold/rate",
-            "streams", "people", "models", "models/register", "training", "training/plan",
+            "sets", "rule", "texts", "catalog", "tree", "owners", "insight", "gold", "gold/file",
+            "gold/rate", "streams", "people", "models", "models/register", "training", "training/plan",
             "retired", "flagged", "history", "answering",
         ]
     ),
@@ -82,8 +84,12 @@ def dress(page: Page, *, theme: str, size: dict[str, int], type_size: str = "", 
 
 
 def wrong_with(page: Page, address: str) -> list[str]:
-    """Everything that is wrong with a page, in every dress."""
-    page.goto(address)
+    """Everything that is wrong with a page, in every dress, if this is the page."""
+    answer = page.goto(address)
+    assert answer
+    place = urlsplit(page.url).path
+    if answer.status != (404 if address == MISSING else 200) or not place.startswith(address):
+        return [f"{address} answers {answer.status} and leads to {place}"]
     return [f"{address} {each}" for each in wrong_now(page)]
 
 

@@ -46,8 +46,8 @@ OWNERS = [
         f"{CAMPAIGN}{part}/"
         for part in [
             "sets", "rule", "texts", "catalog", "tree", "owners", "insight", "gold", "gold/file",
-            "gold/rate", "streams", "people", "models", "models/register", "training", "training/plan",
-            "retired", "flagged", "history", "answering",
+            "gold/rate", "streams", "people", "models", "models/register", "training",
+            "training/plan", "retired", "flagged", "history", "answering",
         ]
     ),
 ]  # fmt: skip

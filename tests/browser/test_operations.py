@@ -17,6 +17,7 @@ SETUP = """
 from datetime import timedelta
 from django.utils import timezone
 from webapp.common.models import Process
+from webapp.classifications.insight import measure_insight
 from webapp.classifications.models import Insight, Recount, Reweighing
 from webapp.consensus.models import Progress
 from webapp.workflows.models import Workflow
@@ -24,9 +25,11 @@ now = timezone.now()
 campaign = Workflow.objects.get(slug="hubble-deep-field")
 Workflow.objects.filter(pk=campaign.pk).update(launched_at=now - timedelta(days=30))
 days = [(now.date() - timedelta(days=14 - n)).isoformat() for n in range(14)]
-figures = {"days": [[day, 90 + n % 7, 80 + n % 7] for n, day in enumerate(days)],
+measure_insight(campaign, is_rationed=False)
+figures = Insight.objects.get(workflow=campaign).figures | {
+    "days": [[day, 90 + n % 7, 80 + n % 7] for n, day in enumerate(days)],
     "toward": [[day, 80 + n % 7] for n, day in enumerate(days)]}
-Insight.objects.update_or_create(workflow=campaign, defaults={"figures": figures})
+Insight.objects.filter(workflow=campaign).update(figures=figures)
 for kind, name, seen in [("worker", "celery@north", 0), ("worker", "celery@south", 300),
         ("scorer", "scorer@north", 0), ("beat", "beat@north.7", 0)]:
     Process.objects.create(kind=kind, name=name, doing="run_exports" if kind == "worker" else "",

@@ -27,13 +27,16 @@ FULL_DAYS = 14  # from which the end is foretold (UX-P2)
 WEIGHT_BINS = 16
 MASSES = (0.5, 0.8, 0.9)
 LEAST_ASKED = 10  # people, for a network to be judged by what they said
+FIGURES = {
+    "days", "toward", "agreement", "retired", "n_subjects", "weights", "calibration", "effort",
+}  # fmt: skip
 _READ = 5_000
 
 
 def measure_insight(workflow: Workflow, *, is_rationed: bool = True) -> None:
     """Compute a campaign's figures, unless the last time was dear and is recent."""
     known = Insight.objects.filter(workflow=workflow).first()
-    if is_rationed and known and not _may_measure(known):
+    if is_rationed and known and is_whole(known) and not _may_measure(known):
         return
     started = time.perf_counter()
     tree = workflow.tree.tree
@@ -54,6 +57,11 @@ def measure_insight(workflow: Workflow, *, is_rationed: bool = True) -> None:
             "took_s": time.perf_counter() - started,
         },
     )
+
+
+def is_whole(known: Insight) -> bool:
+    """Say whether every figure is there: an older version of the site measured fewer."""
+    return FIGURES.issubset(known.figures)
 
 
 def _may_measure(known: Insight) -> bool:

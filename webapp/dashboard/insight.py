@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
+from webapp.classifications.insight import is_whole
 from webapp.classifications.models import Insight
 from webapp.common import charts
 from webapp.consensus.models import RetiredReason
@@ -35,6 +36,8 @@ class Line:
 def insight(request: HttpRequest, workflow: Workflow) -> HttpResponse:
     """Show votes by day, agreement, retirement, the crowd's weights, calibration, effort saved."""
     known = Insight.objects.filter(workflow=workflow).first()
+    if known and not is_whole(known):
+        known = None
     context = {"workflow": workflow, "tab": "insight", "known": known}
     if known:
         context |= _shown(known.figures, workflow)

@@ -6,7 +6,7 @@ from django.urls import reverse
 from inference.formats.split import TEST, split_of
 from tests import make
 from webapp.accounts.models import Role
-from webapp.classifications.insight import measure_insight
+from webapp.classifications.insight import is_whole, measure_insight
 from webapp.classifications.models import Insight, Skill
 from webapp.consensus.models import Consensus
 from webapp.subjects.models import Subject
@@ -106,6 +106,20 @@ def test_computing_is_rationed(campaign):
     first = Insight.objects.get().measured_at
     measure_insight(campaign)
     assert Insight.objects.get().measured_at == first
+
+
+def test_figures_of_an_older_version_are_not_shown_and_measured_again_at_once(campaign, client):
+    client.force_login(make.user("alice", Role.ADMIN))
+    measure_insight(campaign)
+    known = Insight.objects.get()
+    assert is_whole(known)
+    known.figures.pop("effort")
+    known.save()
+    page = client.get(f"/manage/campaigns/{campaign.slug}/insight/")
+    assert page.status_code == 200
+    assert page.context["known"] is None
+    measure_insight(campaign)
+    assert is_whole(Insight.objects.get())
 
 
 def test_the_page_shows_what_was_computed(campaign, client):

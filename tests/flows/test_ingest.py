@@ -26,8 +26,10 @@ def fresh(row: IngestBatch) -> IngestBatch:
     return IngestBatch.objects.get(pk=row.pk)
 
 
-def has_done(row: IngestBatch, n_rows: int) -> bool:
-    return fresh(row).n_done >= n_rows
+def has_done(row: IngestBatch, token: int, n_rows: int) -> bool:
+    """Whether so many rows are done, and the last of them by who came with this token."""
+    now = fresh(row)
+    return now.token == token and now.n_done >= n_rows
 
 
 def is_done(row: IngestBatch) -> bool:
@@ -45,9 +47,10 @@ def folder(tmp_path):
 
 def test_an_ingest_goes_on_where_its_killed_workers_stopped(folder):
     batch = make.batch(folder, keeps_good_rows=True)
-    for stop_at in (CHUNK, 3 * CHUNK):
+    for token in (1, 2):
+        n_rows = fresh(batch).n_done + CHUNK
         with worker("ingest", str(CHUNK)) as process:
-            wait_until(partial(has_done, batch, stop_at), within_s=30)
+            wait_until(partial(has_done, batch, token, n_rows), within_s=30)
             process.send_signal(signal.SIGKILL)
             process.wait()
         assert fresh(batch).n_done < 40

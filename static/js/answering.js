@@ -59,8 +59,9 @@
   window.addEventListener("submit", (event) => {
     if (!event.defaultPrevented) isLeaving = true;
   });
-  document.addEventListener("htmx:beforeOnLoad", ({ detail }) => {
-    if (detail.xhr.getResponseHeader("HX-Redirect")) isLeaving = true;
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
+    const isRedirected = event.detail.xhr.getResponseHeader("HX-Redirect");
+    if (isRedirected && !event.defaultPrevented) isLeaving = true; // walk.js comes first
   });
   document.addEventListener("htmx:afterRequest", ({ detail }) => {
     if (!detail.successful && detail.elt.matches("form.done")) answered = "";

@@ -109,6 +109,12 @@
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (!navigator.onLine && step(event.detail)) event.preventDefault();
   });
+  // A crash of the database empties the list of what was handed out, and the site would lead to another
+  // galaxy. What this one was shown with is signed in Done's form, so its answers count all the same.
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
+    const entrance = event.detail.xhr.getResponseHeader("HX-Redirect");
+    if (entrance && done()?.dataset.place.startsWith(entrance) && step(event.detail)) event.preventDefault();
+  });
   const isAway = ({ xhr }) => [0, 502, 503, 504].includes(xhr.status); // the site, or what it needs
   for (const name of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) {
     document.addEventListener(name, ({ detail }) => { if (isAway(detail) && step(detail)) window.alerts.say(""); });

@@ -511,6 +511,19 @@ def test_a_deploy_in_between_loses_no_answer(windows, site, proxy):
     assert stored(site, given) == given
 
 
+def test_a_galaxy_that_the_site_has_forgotten_is_answered_all_the_same(windows, site):
+    """As after a crash of PostgreSQL, which empties the table of what was handed out."""
+    ada = windows.volunteer()
+    ada.start()
+    ready(ada)
+    expect(ada.page.locator("body")).to_have_attribute("data-questions", "ready")
+    ada.answer()
+    site.rows("DELETE FROM classifications_handout RETURNING uuid")
+    given = answer_and_note(ada, 2)
+    wait_for_all(ada)
+    assert stored(site, given) == given
+
+
 def test_a_web_process_that_is_killed_in_the_middle_loses_no_answer(windows, site):
     ada = windows.volunteer()
     ada.start()

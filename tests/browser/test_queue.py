@@ -68,9 +68,10 @@ def nothing_passes(_seen: Seen) -> Fault:
 
 
 def ready(person: Volunteer) -> None:
-    """Wait until the next pictures are there, and stay there: no answer is just being sent."""
+    """Wait until the next pictures and all questions are there: no answer is just being sent."""
     person.page.wait_for_timeout(300)
     expect(person.page.locator("body")).to_have_attribute("data-ahead", str(AHEAD))
+    expect(person.page.locator("body")).to_have_attribute("data-questions", "ready")
 
 
 def answer_and_note(person: Volunteer, count: int) -> list[str]:
@@ -516,7 +517,6 @@ def test_a_galaxy_that_the_site_has_forgotten_is_answered_all_the_same(windows, 
     ada = windows.volunteer()
     ada.start()
     ready(ada)
-    expect(ada.page.locator("body")).to_have_attribute("data-questions", "ready")
     ada.answer()
     site.rows("DELETE FROM classifications_handout RETURNING uuid")
     given = answer_and_note(ada, 2)

@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const { refused, elsewhere } = document.currentScript.dataset;
+  const { refused, known, elsewhere } = document.currentScript.dataset;
   const { addForm, authenticateForm } = window.allauth.webauthn.forms;
   const ids = { credential: "id_credential", data: "key-asked" };
 
@@ -11,8 +11,7 @@
 
   document.addEventListener("allauth.error", (event) => {
     event.preventDefault();
-    const { name } = event.detail.exception;
-    const isRefused = name === "NotAllowedError" || name === "InvalidStateError";
-    window.alerts.say(isRefused ? refused : elsewhere);
+    const sentences = { NotAllowedError: refused, InvalidStateError: known };
+    window.alerts.say(sentences[event.detail.exception.name] ?? elsewhere);
   });
 })();

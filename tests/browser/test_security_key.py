@@ -81,6 +81,12 @@ def test_a_key_is_renamed_and_removed(ada):
     expect(ada.page.get_by_text("None is set up.")).to_be_visible()
 
 
+def test_a_key_is_added_once(ada):
+    ada.page.goto(f"{INDEX}webauthn/add/")
+    ada.page.get_by_role("button", name="Add it").click()
+    expect(ada.alert).to_contain_text("This key has been added already.")
+
+
 def test_at_an_address_without_a_name_is_said_that_keys_need_one(windows, ada):
     at_a_number = windows.volunteer(DESKTOP)
     ask(at_a_number, ada.name)
